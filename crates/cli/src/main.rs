@@ -1,0 +1,88 @@
+//! The one binary: `usher dev`, `usher serve` and the chores around them.
+mod dev;
+mod keys;
+mod openapi;
+mod process;
+mod serve;
+
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+#[derive(Parser)]
+#[command(name = "usher", version, about = "A self-hosted, Clerk-compatible authentication and user-management server")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run a development server on this machine: one command, no set-up.
+    Dev {
+        /// The port on loopback.
+        #[arg(long, default_value_t = 4500)]
+        port: u16,
+        /// Where data and keys are kept.
+        #[arg(long, default_value = ".usher")]
+        data: PathBuf,
+        /// Run the instances of a file instead of the default one (names, hosts, fixed keys, settings).
+        #[arg(long)]
+        instances: Option<PathBuf>,
+        /// A PostgreSQL URL to store in, instead of a file in the data directory.
+        #[arg(long, env = "USHER_DEV_DATABASE_URL", hide_env_values = true)]
+        database_url: Option<String>,
+    },
+    /// Run in production, by a configuration file.
+    Serve {
+        /// The file.
+        #[arg(long, default_value = "usher.toml")]
+        config: PathBuf,
+    },
+    /// Bring the database's schema to this version.
+    Migrate {
+        /// The configuration file.
+        #[arg(long, default_value = "usher.toml")]
+        config: PathBuf,
+        /// Only tell what would run.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Show an instance's keys, or make a master key.
+    Keys {
+        #[command(subcommand)]
+        action: keys::Action,
+    },
+    /// Print an OpenAPI document.
+    Openapi {
+        /// `fapi` or `bapi`.
+        api: String,
+    },
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(e) => return fail(&format!("the runtime does not start: {e}")),
+    };
+    let outcome = runtime.block_on(async move {
+        match arguments.command {
+            Command::Dev { port, data, instances, database_url } => dev::run(port, &data, instances.as_deref(), database_url.as_deref()).await,
+            Command::Serve { config } => serve::run(&config).await,
+            Command::Migrate { config, check } => serve::migrate(&config, check).await,
+            Command::Keys { action } => keys::run(action).await,
+            Command::Openapi { api } => openapi::run(&api),
+        }
+    });
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(line) => fail(&line),
+    }
+}
+
+/// One line that says what is wrong and what to change.
+fn fail(line: &str) -> ExitCode {
+    process::say_error(&format!("usher: {line}"));
+    ExitCode::FAILURE
+}

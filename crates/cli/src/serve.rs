@@ -1,0 +1,105 @@
+//! `usher serve` and `usher migrate`: production, by a configuration file.
+use crate::process::{self, say};
+use std::path::Path;
+use usher_crypto::rng::Rng;
+use usher_crypto::seal::Master;
+use usher_notify::Mailer;
+use usher_server::app::{App, Options};
+use usher_server::config::Config;
+use usher_server::instances::setup::{self, Tools, Wanted};
+use usher_types::Clock;
+
+/// What an unsafe configuration is refused with: the line to change.
+fn check(config: &Config) -> Result<(), String> {
+    if config.database.url.is_empty() {
+        return Err("database.url is missing; set it to sqlite:PATH or postgres://…".to_owned());
+    }
+    if config.keys.master.is_empty() {
+        return Err("keys.master is missing; make one with `usher keys master` and set keys.master_file or USHER_MASTER_KEY".to_owned());
+    }
+    if config.instances.is_empty() {
+        return Err("there is no [[instances]]; add one with name and host".to_owned());
+    }
+    if !matches!(config.server.scheme.as_str(), "http" | "https") {
+        return Err("server.scheme must be https or http".to_owned());
+    }
+    for instance in &config.instances {
+        let host = instance.host.split(':').next().unwrap_or_default();
+        if config.server.scheme == "http" && !usher_server::config_is_loopback(host) {
+            return Err(format!("server.scheme is http, but {host} is not on this machine; set server.scheme = \"https\""));
+        }
+        if instance.secret_key.is_some() {
+            return Err(format!("instances: {:?}: secret_key is for `usher dev --instances` only; remove it and read the made one with `usher keys show`", instance.name));
+        }
+    }
+    if config.mail.smtp_url.is_empty() && config.instances.iter().any(|i| i.settings.attributes.email_address.enabled()) {
+        return Err("mail.smtp_url is missing, and email addresses are on; set it to smtps://user:password@host or smtp://host".to_owned());
+    }
+    Ok(())
+}
+
+/// Reads the file and what it names.
+pub(crate) async fn opened(path: &Path) -> Result<(Config, usher_db::Db), String> {
+    let config = Config::read(path)?;
+    let db = process::open(&config.database.url, config.database.connections).await?;
+    Ok((config, db))
+}
+
+/// The master key of a configuration.
+pub(crate) fn master(config: &Config) -> Result<Master, String> {
+    Master::from_hex(config.keys.master.trim()).map_err(|e| format!("keys.master: {e}; it must be 64 hex digits"))
+}
+
+/// Runs until told to stop.
+pub(crate) async fn run(path: &Path) -> Result<(), String> {
+    process::logs(false);
+    let config = Config::read(path)?;
+    check(&config)?;
+    let master = master(&config)?;
+    let mailer = if config.mail.smtp_url.is_empty() { None } else { Some(Mailer::smtp(&config.mail.smtp_url).map_err(|e| e.to_string())?) };
+    let listener = tokio::net::TcpListener::bind(&config.server.listen).await.map_err(|e| format!("server.listen {}: {e}", config.server.listen))?;
+    let db = process::open(&config.database.url, config.database.connections).await?;
+    process::migrate(&db).await?;
+    let rng = Rng::system();
+    let clock = Clock::System;
+    let tools = Tools { db: &db, master: &master, rng: &rng, now: clock.now() };
+    let told = |e: usher_types::Error| format!("the instances cannot be loaded: {e}");
+    setup::check_master(&tools).await.map_err(told)??;
+    for instance in &config.instances {
+        let wanted = Wanted {
+            name: instance.name.clone(),
+            host: instance.host.clone(),
+            environment: instance.environment.clone(),
+            secret_key: None,
+            settings: instance.settings.clone(),
+            overwrite: false,
+        };
+        setup::ensure(&tools, &wanted).await.map_err(told)?;
+    }
+    let options = Options {
+        development: false,
+        scheme: if config.server.scheme == "http" { "http" } else { "https" },
+        api_host: config.server.api_host.clone(),
+        trusted_proxies: config.server.trusted_proxies.clone(),
+        mail_from: config.mail.from.clone(),
+    };
+    let app = App::start(db, master, rng, clock, options).await.map_err(told)?;
+    for instance in app.instances() {
+        say(&format!("serving {} at {} (publishable key {})", instance.row.name, instance.issuer, instance.row.publishable_key));
+    }
+    usher_server::serve::run(app, listener, mailer, process::stop()).await.map_err(|e| format!("the server stopped: {e}"))
+}
+
+/// Brings the schema to this version, or tells what would run.
+pub(crate) async fn migrate(path: &Path, check: bool) -> Result<(), String> {
+    let (_, db) = opened(path).await?;
+    if check {
+        let pending = usher_db::migrate::pending(&db).await.map_err(|e| e.to_string())?;
+        say(&if pending.is_empty() { "the schema is at this version".to_owned() } else { format!("to run: {}", pending.join(", ")) });
+        return Ok(());
+    }
+    let ran = process::migrate(&db).await?;
+    db.close().await;
+    say(&format!("{ran} migrations ran"));
+    Ok(())
+}

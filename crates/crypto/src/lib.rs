@@ -1,0 +1,21 @@
+//! Every cryptographic operation of Usher, behind small functions with one way to use each.
+//!
+//! - [`rng`]: random bytes, codes and identifiers ([`rng::Rng`]).
+//! - [`digest`]: SHA-2, HMAC, base64url and comparison in constant time.
+//! - [`seal`]: authenticated encryption of secrets at rest under one master key ([`seal::Master`]).
+//! - [`signing`]: RSA keys and RS256 signatures ([`signing::SigningKey`], [`signing::PublicKey`]).
+//! - [`jwt`]: making and strictly verifying RS256 JWTs ([`jwt::Signer`], [`jwt::verify`]).
+//! - [`password`]: password verifiers, our own and imported ones.
+//! - [`pool`]: bounded threads of low priority for password hashing ([`pool::HashPool`]).
+//!
+//! Not here: one-time-password (TOTP) rules, cookies, ids, and where keys are stored.
+
+pub mod digest;
+pub mod jwt;
+pub mod password;
+pub mod pool;
+pub mod rng;
+pub mod seal;
+pub mod signing;
+
+pub use digest::equal;

@@ -1,0 +1,79 @@
+//! `/v1/client` (contract fapi §3.3, §8.1).
+use super::{handshake, ops, resource};
+use crate::cx::Cx;
+use crate::handler;
+use crate::route::{Call, Guard, Op, Reply};
+use schemars::JsonSchema;
+use serde::Serialize;
+use usher_http::form::{Field, text, word};
+use usher_types::{Error, Result};
+
+/// What answers of the Frontend API travel in.
+#[derive(Debug, Serialize)]
+pub struct Envelope<T> {
+    response: T,
+    client: Option<resource::ClientResource>,
+}
+
+/// `{response, client}`: the client is complete, because it replaces the browser's state (contract fapi §3.3).
+///
+/// # Errors
+/// The database's, the signer's.
+pub async fn envelope<T: Serialize + JsonSchema>(cx: &Cx, response: T) -> Result<Reply> {
+    let client = resource::current(cx).await?;
+    Reply::json(&Envelope { response, client })
+}
+
+const HANDSHAKE: &[Field] = &[
+    text("redirect_url", 4096).query().required(),
+    word("format", &["nonce", "token"]).query(),
+    text("suffixed_cookies", 8).query(),
+    text("organization_id", 128).query(),
+    text("satellite_fapi", 512).query(),
+    text("__clerk_hs_reason", 128).query(),
+];
+
+/// Operations.
+pub const OPS: &[Op] = &[
+    Op::fapi("GET", "/v1/client", "getClient", Guard::Browser, handler!(show)).envelopes::<Option<resource::ClientResource>>(),
+    Op::fapi("PUT", "/v1/client", "putClient", Guard::Browser, handler!(ensure)).envelopes::<Option<resource::ClientResource>>(),
+    Op::fapi("POST", "/v1/client", "postClient", Guard::Browser, handler!(ensure)).envelopes::<Option<resource::ClientResource>>(),
+    Op::fapi("DELETE", "/v1/client", "deleteClientSessionsAndClient", Guard::Browser, handler!(destroy)).envelopes::<Option<resource::ClientResource>>(),
+    Op::fapi("DELETE", "/v1/client/sessions", "removeClientSessions", Guard::Browser, handler!(sign_out)).envelopes::<Option<resource::ClientResource>>(),
+    Op::fapi("GET", "/v1/client/handshake", "handshakeClient", Guard::Browser, handler!(handshake::answer)).fields(HANDSHAKE),
+];
+
+async fn show(cx: &Cx, _: &Call) -> Result<Reply> {
+    let client = resource::current(cx).await?;
+    if client.is_none() && usher_http::cookie::all(&cx.request.cookies, "__client").next().is_some() {
+        // A dead token: the browser forgets it, and server SDKs learn that nobody is signed in.
+        cx.forget_client();
+    }
+    Reply::json(&serde_json::json!({ "response": client, "client": null }))
+}
+
+async fn ensure(cx: &Cx, _: &Call) -> Result<Reply> {
+    if cx.client.is_none() {
+        let held = usher_db::write_tx!(cx.app.db, cx.tenant(), tx => { Ok::<_, Error>(ops::create(cx, &mut tx).await?) })?;
+        ops::announce(cx, &held, Some(0));
+    }
+    let client = resource::current(cx).await?;
+    Reply::json(&serde_json::json!({ "response": client, "client": null }))
+}
+
+async fn destroy(cx: &Cx, _: &Call) -> Result<Reply> {
+    if cx.client.is_some() {
+        ops::sign_out(cx, None, "removed").await?;
+        ops::destroy(cx).await?;
+    }
+    cx.forget_client();
+    Reply::json(&serde_json::json!({ "response": null, "client": null }))
+}
+
+async fn sign_out(cx: &Cx, _: &Call) -> Result<Reply> {
+    if cx.client.is_some() {
+        ops::sign_out(cx, None, "removed").await?;
+    }
+    let client = resource::current(cx).await?;
+    Reply::json(&serde_json::json!({ "response": client, "client": null }))
+}

@@ -1,0 +1,165 @@
+//! Clients: making one, locking it, rotating its token, signing it out.
+use super::model::ClientRow;
+use super::store;
+use crate::cx::Cx;
+use crate::sessions;
+use crate::sessions::model::SessionRow;
+use crate::surface::browser::COOKIE_LIFE_SECS;
+use usher_crypto::digest;
+use usher_db::Tx;
+use usher_types::error::codes as refuse;
+use usher_types::id::{ClientId, SessionId};
+use usher_types::{Error, Result, Secret};
+
+/// A client under lock, with the token that was made for it in this transaction, if one was.
+#[derive(Debug)]
+pub struct Held {
+    /// The row as it is now.
+    pub row: ClientRow,
+    /// The new token: sent to the browser after the commit.
+    pub token: Option<Secret<String>>,
+}
+
+/// The browser's client under lock, or a new one. A client whose token was rotated since the request was read is not
+/// the browser's any more.
+///
+/// # Errors
+/// 401 when the token died in between.
+pub async fn hold_or_create(cx: &Cx, tx: &mut Tx) -> Result<Held> {
+    match &cx.client {
+        Some(client) => hold(tx, client).await,
+        None => create(cx, tx).await,
+    }
+}
+
+/// The browser's client under lock.
+///
+/// # Errors
+/// 401 when the token died in between.
+pub async fn hold(tx: &mut Tx, client: &ClientRow) -> Result<Held> {
+    let row = store::lock(tx, &client.id, &client.token_hash).await?.ok_or_else(refuse::authentication_invalid)?;
+    Ok(Held { row, token: None })
+}
+
+/// A new client with a new token.
+///
+/// # Errors
+/// The database's.
+pub async fn create(cx: &Cx, tx: &mut Tx) -> Result<Held> {
+    let token = cx.app.rng.token();
+    let row = ClientRow {
+        instance_id: cx.instance.row.id.clone(),
+        id: ClientId::compose(cx.now, &cx.fresh()),
+        token_hash: digest::sha256_hex(&token),
+        sign_in_id: None,
+        sign_up_id: None,
+        last_active_session_id: None,
+        last_authentication_strategy: None,
+        authenticated_at: cx.now,
+        expire_at: cx.now.plus_secs(COOKIE_LIFE_SECS),
+        created_at: cx.now,
+        updated_at: cx.now,
+    };
+    store::insert(tx, &row).await?;
+    Ok(Held { row, token: Some(Secret::new(token)) })
+}
+
+/// Replaces the token of a held client (session fixation: whoever knew the old one has nothing).
+///
+/// # Errors
+/// The database's.
+pub async fn rotate(cx: &Cx, tx: &mut Tx, held: &mut Held) -> Result<()> {
+    let token = cx.app.rng.token();
+    let hash = digest::sha256_hex(&token);
+    let expire_at = cx.now.plus_secs(COOKIE_LIFE_SECS);
+    store::rotate(tx, &held.row.id, &hash, expire_at, cx.now).await?;
+    held.row.token_hash = hash;
+    held.row.expire_at = expire_at;
+    held.token = Some(Secret::new(token));
+    Ok(())
+}
+
+/// Tells the browser, after the commit.
+pub fn announce(cx: &Cx, held: &Held, sessions_changed: Option<i64>) {
+    cx.created_client(held.row.id.clone());
+    cx.outgoing(|o| {
+        if let Some(token) = &held.token {
+            o.client_token = Some(token.expose().clone());
+        }
+        if sessions_changed.is_some() {
+            o.client_uat = sessions_changed;
+        }
+    });
+}
+
+/// The live sessions of a client, oldest first.
+///
+/// # Errors
+/// The database's.
+pub async fn live_sessions(cx: &Cx, tx: &mut Tx, client: &ClientId) -> Result<Vec<SessionRow>> {
+    let all = sessions::store::of_client(tx, client).await?;
+    Ok(all.into_iter().filter(|s| s.is_live(cx.now, &cx.instance.settings)).collect())
+}
+
+/// The stamp of `__client_uat`: unix seconds of the last change, or 0 without live sessions.
+#[must_use]
+pub fn uat(client: &ClientRow, live: usize) -> i64 {
+    if live == 0 { 0 } else { client.authenticated_at.secs() }
+}
+
+/// Ends sessions of the browser's client with `status` and rotates its token; all of them, or the one named.
+///
+/// # Errors
+/// 401 without a client; 404 for a session that is not this client's.
+pub async fn sign_out(cx: &Cx, only: Option<&SessionId>, status: &'static str) -> Result<Vec<SessionRow>> {
+    let Some(client) = &cx.client else {
+        return Err(refuse::authentication_invalid().into());
+    };
+    let (held, ended, stamp) = usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
+        let mut held = hold(&mut tx, client).await?;
+        let live = live_sessions(cx, &mut tx, &client.id).await?;
+        let mut ended = Vec::new();
+        let mut left = Vec::new();
+        for mut session in live {
+            if only.is_none_or(|id| *id == session.id) {
+                sessions::store::end(&mut tx, &session.id, status, cx.now).await?;
+                status.clone_into(&mut session.status);
+                session.updated_at = cx.now;
+                ended.push(session);
+            } else {
+                left.push(session);
+            }
+        }
+        if only.is_some() && ended.is_empty() {
+            return Err::<_, Error>(refuse::resource_not_found("session").into());
+        }
+        let next = match &held.row.last_active_session_id {
+            Some(id) if left.iter().any(|s| s.id == *id) => Some(id.clone()),
+            _ => left.last().map(|s| s.id.clone()),
+        };
+        store::sessions_changed(&mut tx, &held.row.id, next.as_ref(), cx.now).await?;
+        held.row.authenticated_at = cx.now;
+        rotate(cx, &mut tx, &mut held).await?;
+        let stamp = uat(&held.row, left.len());
+        Ok((held, ended, stamp))
+    })?;
+    announce(cx, &held, Some(stamp));
+    for session in &ended {
+        sessions::token::forget(&cx.app, session.id.as_str());
+    }
+    Ok(ended)
+}
+
+/// Deletes the browser's client. Its sessions have been ended; their rows stay for the record.
+///
+/// # Errors
+/// The database's.
+pub async fn destroy(cx: &Cx) -> Result<()> {
+    let Some(client) = &cx.client else {
+        return Ok(());
+    };
+    usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
+        store::delete(&mut tx, &client.id).await?;
+        Ok::<_, Error>(())
+    })
+}

@@ -1,0 +1,208 @@
+//! What boots a process: `usher.toml` and `USHER_…` variables (`…_FILE` reads a secret from a file). Everything that an
+//! operator sets for an instance is in `instances::settings`, under `[[instances]]` here and in the database after.
+use crate::instances::settings::Settings;
+use serde::Deserialize;
+use std::path::{Path, PathBuf};
+
+/// `usher.toml`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Where it listens.
+    #[serde(default)]
+    pub server: Server,
+    /// Where it stores.
+    #[serde(default)]
+    pub database: Database,
+    /// Secrets of the process.
+    #[serde(default)]
+    pub keys: Keys,
+    /// How mail goes out.
+    #[serde(default)]
+    pub mail: Mail,
+    /// What it serves.
+    #[serde(default)]
+    pub instances: Vec<InstanceConfig>,
+}
+
+/// `[server]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Server {
+    /// Address and port.
+    pub listen: String,
+    /// `https` (behind a proxy that terminates TLS) or, on loopback hosts only, `http`.
+    pub scheme: String,
+    /// The Backend API's own host.
+    pub api_host: Option<String>,
+    /// Addresses of proxies whose `X-Forwarded-*` headers are believed.
+    pub trusted_proxies: Vec<std::net::IpAddr>,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self { listen: "127.0.0.1:4500".to_owned(), scheme: "https".to_owned(), api_host: None, trusted_proxies: Vec::new() }
+    }
+}
+
+/// `[database]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Database {
+    /// `sqlite:PATH` or `postgres://…`.
+    pub url: String,
+    /// Connections to PostgreSQL.
+    pub connections: usize,
+}
+
+impl Default for Database {
+    fn default() -> Self {
+        Self { url: String::new(), connections: 16 }
+    }
+}
+
+/// `[keys]`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Keys {
+    /// 64 hex digits, or empty when `master_file` is set.
+    pub master: String,
+    /// A file with 64 hex digits.
+    pub master_file: Option<PathBuf>,
+}
+
+/// `[mail]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Mail {
+    /// `smtps://user:password@host:465`, …
+    pub smtp_url: String,
+    /// Sender.
+    pub from: String,
+}
+
+impl Default for Mail {
+    fn default() -> Self {
+        Self { smtp_url: String::new(), from: "no-reply@localhost".to_owned() }
+    }
+}
+
+/// `[[instances]]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InstanceConfig {
+    /// Unique; the instance is found again by it.
+    pub name: String,
+    /// Frontend-API host, with its port where that is not the scheme's.
+    pub host: String,
+    /// `production` or `development`.
+    #[serde(default = "production")]
+    pub environment: String,
+    /// A fixed secret key. `usher dev --instances` only: test suites pin it.
+    #[serde(default)]
+    pub secret_key: Option<String>,
+    /// Its settings; in `usher.toml` they are written at the first start and are the database's afterwards.
+    #[serde(default)]
+    pub settings: Settings,
+}
+
+fn production() -> String {
+    "production".to_owned()
+}
+
+impl Config {
+    /// Reads a file and the environment over it.
+    ///
+    /// # Errors
+    /// One line that says what to change.
+    pub fn read(path: &Path) -> Result<Self, String> {
+        let text = std::fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))?;
+        let mut config = Self::parse(&text).map_err(|e| format!("{}: {e}", path.display()))?;
+        let set = |name: &str, slot: &mut String| -> Result<(), String> {
+            if let Some(value) = variable(name)? {
+                *slot = value;
+            }
+            Ok(())
+        };
+        set("USHER_LISTEN", &mut config.server.listen)?;
+        set("USHER_DATABASE_URL", &mut config.database.url)?;
+        set("USHER_MASTER_KEY", &mut config.keys.master)?;
+        set("USHER_SMTP_URL", &mut config.mail.smtp_url)?;
+        set("USHER_MAIL_FROM", &mut config.mail.from)?;
+        if let Some(file) = &config.keys.master_file
+            && config.keys.master.is_empty()
+        {
+            config.keys.master = read_secret(file)?;
+        }
+        Ok(config)
+    }
+
+    /// Reads the text of a file.
+    ///
+    /// # Errors
+    /// One line: the key that is unknown or the value that does not fit, with its place.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let config: Self = toml::from_str(text).map_err(|e| e.to_string().lines().map(str::trim).filter(|l| !l.is_empty()).collect::<Vec<_>>().join(" "))?;
+        for instance in &config.instances {
+            instance.check()?;
+        }
+        Ok(config)
+    }
+}
+
+impl InstanceConfig {
+    /// Its first value that is out of bounds.
+    ///
+    /// # Errors
+    /// One line that says what to change.
+    pub fn check(&self) -> Result<(), String> {
+        let at = |text: &str| format!("instances: {:?}: {text}", self.name);
+        if self.name.trim().is_empty() {
+            return Err("instances: name must not be empty".to_owned());
+        }
+        let Some((host, _)) = usher_http::origin::split_host(&self.host) else {
+            return Err(at("host must be a host name, with a port where needed"));
+        };
+        if !host.contains('.') || host != host.to_lowercase() || self.host.contains('$') {
+            return Err(at("host must be in lower case and contain a dot"));
+        }
+        if !matches!(self.environment.as_str(), "production" | "development") {
+            return Err(at("environment must be production or development"));
+        }
+        if self.secret_key.as_deref().is_some_and(|k| k.len() < 16 || !k.starts_with("sk_")) {
+            return Err(at("secret_key must start with sk_ and have 16 or more characters"));
+        }
+        self.settings.check().map_err(|e| at(&format!("settings.{e}")))
+    }
+}
+
+/// A variable, or the content of the file that its `…_FILE` twin names.
+fn variable(name: &str) -> Result<Option<String>, String> {
+    if let Ok(path) = std::env::var(format!("{name}_FILE")) {
+        return read_secret(Path::new(&path)).map(Some);
+    }
+    Ok(std::env::var(name).ok().filter(|v| !v.is_empty()))
+}
+
+fn read_secret(path: &Path) -> Result<String, String> {
+    std::fs::read_to_string(path).map(|t| t.trim().to_owned()).map_err(|e| format!("{}: {e}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Config;
+
+    #[test]
+    fn a_bad_key_or_value_is_told_in_one_line() {
+        for (text, part) in [
+            ("[server]\nlisten_on = 1", "listen_on"),
+            ("[[instances]]\nname='a'\nhost='localhost'", "dot"),
+            ("[[instances]]\nname='a'\nhost='a.b'\n[instances.settings.password]\nmin_length = 3", "password.min_length"),
+            ("[[instances]]\nname='a'\nhost='a.b'\nenvironment='x'", "environment"),
+        ] {
+            let error = Config::parse(text).expect_err(text);
+            assert!(error.contains(part) && !error.contains('\n'), "{error}");
+        }
+        assert!(Config::parse("[[instances]]\nname='a'\nhost='clerk.example.com'").is_ok());
+    }
+}

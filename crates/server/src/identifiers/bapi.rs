@@ -1,0 +1,121 @@
+//! Email addresses, for the operator's servers (contract bapi §2.2).
+use super::email::EmailAddress;
+use super::ops::{self, Place, Standing};
+use super::resource::EmailResource;
+use crate::cx::Cx;
+use crate::handler;
+use crate::route::{Call, Op, Reply};
+use crate::users;
+use crate::verifications::model::VerificationRow;
+use schemars::JsonSchema;
+use serde::Serialize;
+use usher_http::form::{Field, flag, secret, text};
+use usher_types::error::codes as refuse;
+use usher_types::{Result, Timestamp};
+
+const CREATE: &[Field] = &[
+    text("user_id", 80).required(),
+    text("email_address", 320).required(),
+    flag("verified").about("It counts as verified by the operator."),
+    flag("primary").about("It becomes the primary one, as the first one always does."),
+    flag("notify_primary_email_address_changed").about("No mail is sent yet."),
+];
+const UPDATE: &[Field] = &[
+    flag("verified").about("It counts as verified by the operator, or as unverified."),
+    flag("primary").about("It becomes the primary one; it must be verified."),
+    flag("notify_primary_email_address_changed").about("No mail is sent yet."),
+];
+const ATTEMPT: &[Field] = &[text("verification_id", 80).required().about("Of the prepared verification."), secret("code", 64).required()];
+
+/// What is served.
+pub const OPS: &[Op] = &[
+    Op::bapi("POST", "/v1/email_addresses", "CreateEmailAddress", handler!(post)).fields(CREATE).answers::<EmailResource>(),
+    Op::bapi("GET", "/v1/email_addresses/{email_address_id}", "GetEmailAddress", handler!(get)).answers::<EmailResource>(),
+    Op::bapi("PATCH", "/v1/email_addresses/{email_address_id}", "UpdateEmailAddress", handler!(patch)).fields(UPDATE).answers::<EmailResource>(),
+    Op::bapi("DELETE", "/v1/email_addresses/{email_address_id}", "DeleteEmailAddress", handler!(delete)).answers::<DeletedEmailAddress>(),
+    Op::bapi("POST", "/v1/email_addresses/{email_address_id}/prepare_verification", "PrepareEmailAddressVerification", handler!(prepare))
+        .answers::<ServerVerification>(),
+    Op::bapi("POST", "/v1/email_addresses/{email_address_id}/attempt_verification", "AttemptEmailAddressVerification", handler!(attempt))
+        .fields(ATTEMPT)
+        .answers::<ServerVerification>(),
+];
+
+/// An email address that is gone.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "DeletedEmailAddress")]
+pub struct DeletedEmailAddress {
+    /// `email_address`.
+    pub object: &'static str,
+    /// `idn_…`.
+    pub id: String,
+    /// True.
+    pub deleted: bool,
+}
+
+/// A verification that the operator's server prepared.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "ServerVerification")]
+pub struct ServerVerification {
+    /// `verification_otp`.
+    pub object: &'static str,
+    /// `ver_…`: an attempt names it.
+    pub id: String,
+    /// `unverified`, `verified`, `failed` or `expired`.
+    pub status: String,
+    /// `email_code`.
+    pub strategy: String,
+    /// Attempts so far.
+    pub attempts: Option<i64>,
+    /// Unix ms.
+    pub expire_at: Option<i64>,
+}
+
+impl ServerVerification {
+    fn new(row: &VerificationRow, now: Timestamp) -> Self {
+        Self {
+            object: "verification_otp",
+            id: row.id.as_str().to_owned(),
+            status: row.status_at(now).to_owned(),
+            strategy: row.strategy.clone(),
+            attempts: Some(row.attempts),
+            expire_at: Some(row.expire_at.0),
+        }
+    }
+}
+
+fn place(call: &Call) -> Place {
+    if call.form.flag("primary") == Some(true) { Place::Primary } else { Place::Further }
+}
+
+async fn post(cx: &Cx, call: &Call) -> Result<Reply> {
+    let param = "email_address";
+    let user = users::ops::list::parse_id(call.form.text("user_id").unwrap_or_default())?;
+    let address = call.form.text(param).and_then(EmailAddress::parse).ok_or_else(|| refuse::form_param_format_invalid("email address").at(param))?;
+    let standing = if call.form.flag("verified") == Some(true) { Standing::Verified } else { Standing::Unverified };
+    Reply::json(&EmailResource::new(&ops::add(cx, &user, &address, standing, place(call)).await?))
+}
+
+async fn get(cx: &Cx, call: &Call) -> Result<Reply> {
+    Reply::json(&EmailResource::new(&ops::find(cx, call.param("email_address_id")).await?))
+}
+
+async fn patch(cx: &Cx, call: &Call) -> Result<Reply> {
+    let standing = call.form.flag("verified").map(|verified| if verified { Standing::Verified } else { Standing::Unverified });
+    Reply::json(&EmailResource::new(&ops::update(cx, call.param("email_address_id"), standing, place(call)).await?))
+}
+
+async fn delete(cx: &Cx, call: &Call) -> Result<Reply> {
+    let gone = ops::remove(cx, call.param("email_address_id")).await?;
+    Reply::json(&DeletedEmailAddress { object: "email_address", id: gone.id.into(), deleted: true })
+}
+
+async fn prepare(cx: &Cx, call: &Call) -> Result<Reply> {
+    let verification = ops::prepare(cx, call.param("email_address_id")).await?;
+    Reply::json(&ServerVerification::new(&verification, cx.now))
+}
+
+async fn attempt(cx: &Cx, call: &Call) -> Result<Reply> {
+    let text = |name: &str| call.form.text(name).unwrap_or_default();
+    let verification = ops::attempt(cx, call.param("email_address_id"), text("verification_id"), text("code")).await?;
+    Reply::json(&ServerVerification::new(&verification, cx.now))
+}

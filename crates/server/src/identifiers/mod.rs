@@ -1,0 +1,12 @@
+//! Identifiers of users: email addresses.
+//!
+//! Tables: `email_addresses`.
+//! Invariants: an address is unique among those that are verified or reserved (`claimed`); a user's primary address is
+//! one of the user's own.
+//! Not here: codes (`verifications`), usernames (a column of `users`).
+//! Reference: contract fapi §8.4, bapi §2.2, §3.6.
+pub mod bapi;
+pub mod email;
+pub mod ops;
+pub mod resource;
+pub mod store;

@@ -1,0 +1,100 @@
+//! The wire's email address and verification objects (contract fapi §8.4, bapi appendix B).
+use super::email::EmailRow;
+use crate::verifications::model::VerificationRow;
+use schemars::JsonSchema;
+use serde::Serialize;
+use usher_types::Timestamp;
+
+/// What proves, or is to prove, an address.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Verification")]
+pub struct VerificationResource {
+    /// `verification_otp`, `verification_admin`, …
+    pub object: &'static str,
+    /// `unverified`, `verified`, `failed` or `expired`.
+    pub status: String,
+    /// `email_code`, `admin`, …
+    pub strategy: String,
+    /// Failed attempts so far.
+    pub attempts: Option<i64>,
+    /// Unix ms at which it ends; null when it does not.
+    pub expire_at: Option<i64>,
+}
+
+impl VerificationResource {
+    /// A one-time code's verification.
+    #[must_use]
+    pub fn otp(row: &VerificationRow, now: Timestamp) -> Self {
+        Self {
+            object: "verification_otp",
+            status: row.status_at(now).to_owned(),
+            strategy: row.strategy.clone(),
+            attempts: Some(row.attempts),
+            expire_at: Some(row.expire_at.0),
+        }
+    }
+}
+
+/// A link to another identification. None is made yet.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "IdentificationLink")]
+pub struct LinkResource {
+    /// What kind of account it links to.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Its id.
+    pub id: String,
+}
+
+/// An email address.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "EmailAddress")]
+pub struct EmailResource {
+    /// `idn_…`.
+    pub id: String,
+    /// `email_address`.
+    pub object: &'static str,
+    /// The address.
+    pub email_address: String,
+    /// Kept for the user though unverified.
+    pub reserved: bool,
+    /// What proves it.
+    pub verification: Option<VerificationResource>,
+    /// Linked accounts.
+    pub linked_to: Vec<LinkResource>,
+    /// The domain belongs to an enterprise connection.
+    pub matches_sso_connection: bool,
+    /// Unix ms.
+    pub created_at: i64,
+    /// Unix ms.
+    pub updated_at: i64,
+}
+
+impl EmailResource {
+    /// From the row alone: what verified it, or null.
+    #[must_use]
+    pub fn new(row: &EmailRow) -> Self {
+        let verification = row.is_verified().then(|| {
+            let strategy = row.verification_strategy.clone().unwrap_or_else(|| "admin".to_owned());
+            let admin = strategy == "admin";
+            VerificationResource {
+                object: if admin { "verification_admin" } else { "verification_otp" },
+                status: "verified".to_owned(),
+                strategy,
+                attempts: if admin { None } else { Some(1) },
+                expire_at: if admin { None } else { Some(row.updated_at.0) },
+            }
+        });
+        Self {
+            id: row.id.as_str().to_owned(),
+            object: "email_address",
+            email_address: row.email_address.clone(),
+            reserved: row.reserved,
+            verification,
+            linked_to: Vec::new(),
+            matches_sso_connection: false,
+            created_at: row.created_at.0,
+            updated_at: row.updated_at.0,
+        }
+    }
+}

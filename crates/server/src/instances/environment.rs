@@ -1,0 +1,143 @@
+//! `GET /v1/environment`: the complete document that the UI derives its screens from (contract fapi §7).
+use super::model::InstanceRow;
+use super::settings::{Presence, Settings, SignUpMode};
+use serde_json::{Value, json};
+
+fn attribute(presence: Presence, first_factors: &[&str], verifications: &[&str], verify_at_sign_up: bool) -> Value {
+    json!({
+        "enabled": presence.enabled(),
+        "required": presence.required(),
+        "immutable": false,
+        "used_for_first_factor": presence.enabled() && !first_factors.is_empty(),
+        "first_factors": if presence.enabled() { first_factors } else { &[] },
+        "used_for_second_factor": false,
+        "second_factors": [],
+        "verifications": if presence.enabled() { verifications } else { &[] },
+        "verify_at_sign_up": presence.enabled() && verify_at_sign_up,
+    })
+}
+
+/// The document of an instance. What is not served yet is off in it, so that no UI offers it.
+#[must_use]
+pub fn document(row: &InstanceRow, settings: &Settings, portal: &str) -> Value {
+    let a = &settings.attributes;
+    let off = Presence::Off;
+    let page = |own: &str, path: &str| if own.is_empty() { format!("{portal}{path}") } else { own.to_owned() };
+    let paths = &settings.paths;
+    let home = page(&paths.home_url, "/");
+    let sign_in = page(&paths.sign_in_url, "/sign-in");
+    let sign_up = page(&paths.sign_up_url, "/sign-up");
+    let after_in = page(&paths.after_sign_in_url, "/");
+    let after_up = page(&paths.after_sign_up_url, "/");
+    let after_out = page(&paths.after_sign_out_url, "/sign-in");
+    let email_factors: &[&str] = if a.email_code { &["email_code"] } else { &[] };
+    let identifiers: Vec<&str> = [("email_address", a.email_address), ("username", a.username)].iter().filter(|(_, p)| p.enabled()).map(|(n, _)| *n).collect();
+    let required: Vec<Vec<&str>> = [("email_address", a.email_address), ("username", a.username)].iter().filter(|(_, p)| p.required()).map(|(n, _)| vec![*n]).collect();
+    let mut factors = Vec::new();
+    if a.password.enabled() {
+        factors.push("password");
+    }
+    if a.email_address.enabled() && a.email_code {
+        factors.push("email_code");
+    }
+    let mode = match settings.sign_up_mode {
+        SignUpMode::Public => "public",
+        SignUpMode::Restricted => "restricted",
+        SignUpMode::Waitlist => "waitlist",
+    };
+    let development = row.environment_type != "production";
+    let text_or_null = |text: &str| if text.is_empty() { Value::Null } else { Value::from(text) };
+    let p = &settings.password;
+    let disabled = json!({ "enabled": false });
+    json!({
+        "auth_config": {
+            "object": "auth_config", "id": format!("aconf_{}", row.id.as_str().trim_start_matches("ins_")),
+            "first_name": a.first_name.word(), "last_name": a.last_name.word(), "email_address": a.email_address.word(),
+            "phone_number": "off", "username": a.username.word(), "password": a.password.word(),
+            "identification_requirements": required, "identification_strategies": identifiers,
+            "first_factors": factors, "second_factors": [], "email_address_verification_strategies": ["email_code"],
+            "single_session_mode": settings.single_session_mode, "enhanced_email_deliverability": false,
+            "test_mode": development && settings.test_mode, "cookieless_dev": false, "url_based_session_syncing": false,
+            "claimed_at": null, "reverification": false,
+            "native_settings": {
+                "object": "native_settings", "api_enabled": false, "trusted_device_sign_in_enabled": false,
+                "trusted_device_enrollment_prompt_after_sign_in_enabled": false, "trusted_device_enrollment_prompt_after_sign_up_enabled": false,
+            },
+        },
+        "display_config": {
+            "object": "display_config", "id": format!("display_config_{}", row.id.as_str().trim_start_matches("ins_")),
+            "instance_environment_type": row.environment_type, "application_name": settings.application_name, "theme": {},
+            "preferred_sign_in_strategy": if a.password.enabled() { settings.preferred_sign_in_strategy.as_str() } else { "otp" },
+            "logo_image_url": null, "favicon_image_url": null, "home_url": home,
+            "sign_in_url": sign_in, "sign_up_url": sign_up, "user_profile_url": format!("{portal}/user"), "waitlist_url": format!("{portal}/waitlist"),
+            "oauth_consent_url": format!("{portal}/oauth-consent"), "after_sign_in_url": after_in, "after_sign_up_url": after_up,
+            "after_sign_out_one_url": after_out, "after_sign_out_all_url": after_out, "after_switch_session_url": home,
+            "after_join_waitlist_url": home, "organization_profile_url": format!("{portal}/organization"),
+            "create_organization_url": format!("{portal}/create-organization"), "after_leave_organization_url": home,
+            "after_create_organization_url": home, "logo_link_url": home, "support_email": text_or_null(&settings.support_email),
+            "branded": false, "experimental_force_oauth_first": false, "clerk_js_version": "6", "show_devmode_warning": false,
+            "google_one_tap_client_id": null, "help_url": null, "privacy_policy_url": text_or_null(&paths.privacy_policy_url),
+            "terms_url": text_or_null(&paths.terms_url), "logo_url": null, "favicon_url": null, "logo_image": null, "favicon_image": null,
+            "captcha_public_key": null, "captcha_widget_type": null, "captcha_public_key_invisible": null, "captcha_provider": null,
+            "captcha_oauth_bypass": [], "captcha_heartbeat": false,
+        },
+        "user_settings": {
+            "attributes": {
+                "email_address": attribute(a.email_address, email_factors, &["email_code"], true),
+                "phone_number": attribute(off, &[], &[], false),
+                "username": attribute(a.username, if a.password.enabled() { &["password"] } else { &[] }, &[], false),
+                "web3_wallet": attribute(off, &[], &[], false),
+                "first_name": attribute(a.first_name, &[], &[], false),
+                "last_name": attribute(a.last_name, &[], &[], false),
+                "password": attribute(a.password, &[], &[], false),
+                "authenticator_app": attribute(off, &[], &[], false),
+                "ticket": attribute(off, &[], &[], false),
+                "backup_code": attribute(off, &[], &[], false),
+                "passkey": attribute(off, &[], &[], false),
+            },
+            "social": {},
+            "saml": disabled, "enterprise_sso": disabled,
+            "sign_in": { "second_factor": { "required": false } },
+            "sign_up": {
+                "captcha_enabled": false, "captcha_widget_type": "smart", "custom_action_required": false, "progressive": true,
+                "mode": mode, "legal_consent_enabled": false,
+            },
+            "restrictions": {
+                "allowlist": disabled, "blocklist": disabled, "allowlist_blocklist_disabled_on_sign_in": disabled,
+                "block_email_subaddresses": disabled, "block_disposable_email_domains": disabled,
+            },
+            "password_settings": {
+                "disable_hibp": !settings.hibp, "disable_password_reverification": true, "min_length": p.min_length, "max_length": p.max_length.min(72),
+                "require_special_char": p.require_special_char, "require_numbers": p.require_numbers, "require_uppercase": p.require_uppercase,
+                "require_lowercase": p.require_lowercase, "show_zxcvbn": false, "min_zxcvbn_strength": 0, "enforce_hibp_on_sign_in": false,
+                "allowed_special_characters": crate::users::password::SPECIAL,
+            },
+            "username_settings": {
+                "min_length": settings.username_min_length, "max_length": settings.username_max_length,
+                "allow_extended_special_characters": false, "allow_numeric_usernames": false,
+            },
+            "actions": { "delete_self": settings.delete_self, "create_organization": false, "create_organizations_limit": null },
+            "attack_protection": {
+                "user_lockout": { "enabled": true, "max_attempts": settings.lockout_max_attempts, "duration_in_minutes": settings.lockout_minutes },
+                "pii": { "enabled": true }, "email_link": { "require_same_client": true },
+                "enumeration_protection": { "enabled": settings.enumeration_protection },
+            },
+            "passkey_settings": { "allow_autofill": false, "show_sign_in_button": false },
+        },
+        "organization_settings": {
+            "enabled": false, "max_allowed_memberships": 5, "actions": { "admin_delete": true },
+            "domains": { "enabled": false, "enrollment_modes": ["manual_invitation"], "default_role": null },
+            "slug": { "disabled": false }, "creator_role": "org:admin",
+        },
+        "fraud_settings": { "object": "fraud_settings", "native": { "device_attestation_mode": "disabled" } },
+        "commerce_settings": {
+            "billing": {
+                "stripe_publishable_key": null, "free_trial_requires_payment_method": true,
+                "user": { "enabled": false, "has_paid_plans": false }, "organization": { "enabled": false, "has_paid_plans": false },
+            },
+        },
+        "api_keys_settings": { "enabled": false, "user_api_keys_enabled": false, "orgs_api_keys_enabled": false },
+        "protect_config": { "loaders": [] },
+        "client_debug_mode": false, "partitioned_cookies": false, "maintenance_mode": false,
+    })
+}

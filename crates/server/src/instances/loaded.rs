@@ -1,0 +1,144 @@
+//! An instance as requests see it: its row and everything built from it once (keys parsed, documents rendered).
+use super::model::{InstanceRow, SigningKeyRow};
+use super::settings::Settings;
+use super::{environment, keys};
+use bytes::Bytes;
+use serde_json::json;
+use usher_crypto::digest;
+use usher_crypto::jwt::Signer;
+use usher_crypto::seal::Master;
+use usher_crypto::signing::{PublicKey, SigningKey};
+use usher_http::origin;
+use usher_types::{Fault, Result};
+
+/// A document rendered once, with its entity tag.
+#[derive(Clone, Debug)]
+pub struct Document {
+    /// Its bytes.
+    pub body: Bytes,
+    /// Its strong entity tag, quoted.
+    pub etag: String,
+}
+
+impl Document {
+    /// Renders a document.
+    #[must_use]
+    pub fn new(text: String) -> Self {
+        let etag = format!("\"{}\"", &digest::sha256_hex(&text)[..24]);
+        Self { body: Bytes::from(text), etag }
+    }
+}
+
+/// See the module.
+pub struct Instance {
+    /// The row.
+    pub row: InstanceRow,
+    /// Its settings, parsed.
+    pub settings: Settings,
+    /// Signs session tokens.
+    pub signer: Signer,
+    /// Verifies them: the present key and those still in their overlap.
+    pub verifiers: Vec<(String, PublicKey)>,
+    /// `/v1/jwks` and `/.well-known/jwks.json`.
+    pub jwks: Document,
+    /// `/v1/environment`.
+    pub environment: Document,
+    /// The suffix of its cookies.
+    pub cookie_suffix: String,
+    /// `https` (or `http` on loopback development hosts).
+    pub scheme: &'static str,
+    /// `iss` of its tokens: scheme and the host of the publishable key.
+    pub issuer: String,
+    /// The registrable domain that its apps share; none on loopback.
+    pub root_domain: Option<String>,
+    /// Keys HMACs of one-time codes.
+    pub code_key: [u8; 32],
+    /// Peppers passwords.
+    pub pepper: [u8; 32],
+    /// The portal's origin.
+    pub portal_origin: String,
+}
+
+impl Instance {
+    /// Builds an instance from its rows. `scheme` is how browsers reach it.
+    ///
+    /// # Errors
+    /// A key that does not open or parse: a wrong master key, or a damaged row.
+    pub fn load(row: InstanceRow, signing: &[SigningKeyRow], master: &Master, scheme: &'static str) -> Result<Self> {
+        let settings: Settings = serde_json::from_str(&row.settings)?;
+        let newest = signing.first().ok_or_else(|| Fault::new(format!("instance {} has no signing key", row.id)))?;
+        let mut verifiers = Vec::new();
+        let mut published = Vec::new();
+        let mut signer = None;
+        for key in signing {
+            let der = master.open(&format!("signing:{}", key.id), &key.private_sealed).map_err(|e| Fault::new(format!("signing key {}: {e}", key.id)))?;
+            let parsed = SigningKey::from_pkcs8(&der).map_err(|e| Fault::new(format!("signing key {}: {e}", key.id)))?;
+            verifiers.push((key.id.clone(), parsed.public()));
+            published.push(parsed.jwk(&key.id));
+            if key.id == newest.id {
+                signer = Some(Signer::new(parsed, &key.id));
+            }
+        }
+        let signer = signer.ok_or_else(|| Fault::new("no signing key"))?;
+        let (name, port) = origin::split_host(&row.host).ok_or_else(|| Fault::new(format!("instance {}: bad host", row.id)))?;
+        let root_domain = origin::registrable(&name).map(str::to_owned);
+        let portal_host = match (name.strip_prefix("clerk."), port) {
+            (Some(rest), None) if root_domain.is_some() => format!("accounts.{rest}"),
+            // The default development host: the key needs a dot in it, people open `localhost`.
+            _ if name == "127.0.0.1" => row.host.replacen("127.0.0.1", "localhost", 1),
+            _ => row.host.clone(),
+        };
+        let issuer = format!("{scheme}://{}", row.host);
+        let portal_origin = format!("{scheme}://{portal_host}");
+        let environment = Document::new(environment::document(&row, &settings, &portal_origin).to_string());
+        Ok(Self {
+            cookie_suffix: keys::cookie_suffix(&row.publishable_key),
+            code_key: master.derive(&format!("codes:{}", row.id)),
+            pepper: master.derive(&format!("pepper:{}", row.id)),
+            jwks: Document::new(json!({ "keys": published }).to_string()),
+            environment,
+            portal_origin,
+            issuer,
+            root_domain,
+            scheme,
+            signer,
+            verifiers,
+            settings,
+            row,
+        })
+    }
+
+    /// True on development instances.
+    #[must_use]
+    pub fn is_development(&self) -> bool {
+        self.row.environment_type != "production"
+    }
+
+    /// Test identities work: development instances with test mode on, and no others.
+    #[must_use]
+    pub fn test_mode(&self) -> bool {
+        self.is_development() && self.settings.test_mode
+    }
+
+    /// The one verdict on an origin (`scheme://host[:port]`): may a page there use this instance's Frontend API and be
+    /// redirected to? Its own host and root domain (https), listed origins, and loopback pages of development instances.
+    #[must_use]
+    pub fn allows_origin(&self, text: &str) -> bool {
+        let Some(url) = origin::Url::parse(text) else {
+            return false;
+        };
+        if self.settings.allowed_origins.contains(&url.origin()) {
+            return true;
+        }
+        if self.is_development() && origin::is_loopback(&url.host) {
+            return true;
+        }
+        if url.scheme != self.scheme {
+            return false;
+        }
+        match &self.root_domain {
+            Some(root) => url.port.is_none_or(|p| p == 443) && (url.host == *root || url.host.ends_with(&format!(".{root}"))),
+            None => url.origin() == self.issuer || url.origin() == self.portal_origin,
+        }
+    }
+}

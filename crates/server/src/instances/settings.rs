@@ -1,0 +1,242 @@
+//! The settings of an instance: one document with one set of names, for `usher.toml`, BAPI and the database.
+//! Every field has a default, so that a stored document of an older version is read by a newer one.
+use serde::{Deserialize, Serialize};
+
+/// Whether an attribute is asked for at sign-up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Presence {
+    /// Not offered.
+    Off,
+    /// Offered.
+    On,
+    /// Demanded.
+    Required,
+}
+
+impl Presence {
+    /// Offered or demanded.
+    #[must_use]
+    pub fn enabled(self) -> bool {
+        self != Self::Off
+    }
+    /// Demanded.
+    #[must_use]
+    pub fn required(self) -> bool {
+        self == Self::Required
+    }
+    /// `off`, `on` or `required`.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::On => "on",
+            Self::Required => "required",
+        }
+    }
+}
+
+/// Who may sign up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SignUpMode {
+    /// Everybody.
+    Public,
+    /// The invited.
+    Restricted,
+    /// Those taken from the waitlist.
+    Waitlist,
+}
+
+/// What a person gives and can sign in with.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Attributes {
+    /// Email addresses.
+    pub email_address: Presence,
+    /// Email addresses sign in by a code.
+    pub email_code: bool,
+    /// Usernames.
+    pub username: Presence,
+    /// Passwords.
+    pub password: Presence,
+    /// First names.
+    pub first_name: Presence,
+    /// Last names.
+    pub last_name: Presence,
+}
+
+impl Default for Attributes {
+    fn default() -> Self {
+        Self {
+            email_address: Presence::Required,
+            email_code: true,
+            username: Presence::Off,
+            password: Presence::Required,
+            first_name: Presence::On,
+            last_name: Presence::On,
+        }
+    }
+}
+
+/// The password policy (NIST SP 800-63B §3.1.1.2: a length floor, no composition rules unless asked for).
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PasswordPolicy {
+    /// Characters at least (8 is the floor).
+    pub min_length: i64,
+    /// Characters at most (64 is the least that is allowed).
+    pub max_length: i64,
+    /// A special character is demanded.
+    pub require_special_char: bool,
+    /// A digit is demanded.
+    pub require_numbers: bool,
+    /// An upper-case letter is demanded.
+    pub require_uppercase: bool,
+    /// A lower-case letter is demanded.
+    pub require_lowercase: bool,
+    /// bcrypt's cost, 10 at least.
+    pub bcrypt_cost: u32,
+}
+
+impl Default for PasswordPolicy {
+    fn default() -> Self {
+        Self {
+            min_length: 8,
+            max_length: 256,
+            require_special_char: false,
+            require_numbers: false,
+            require_uppercase: false,
+            require_lowercase: false,
+            bcrypt_cost: 10,
+        }
+    }
+}
+
+/// Addresses of the application's own pages; empty means "the account portal's".
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Paths {
+    /// The application's home.
+    pub home_url: String,
+    /// Its sign-in page.
+    pub sign_in_url: String,
+    /// Its sign-up page.
+    pub sign_up_url: String,
+    /// Where to go after sign-in.
+    pub after_sign_in_url: String,
+    /// Where to go after sign-up.
+    pub after_sign_up_url: String,
+    /// Where to go after sign-out.
+    pub after_sign_out_url: String,
+    /// Terms of service.
+    pub terms_url: String,
+    /// Privacy policy.
+    pub privacy_policy_url: String,
+}
+
+/// Everything that an operator sets for an instance.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// The application's name on pages and in mail.
+    pub application_name: String,
+    /// What a person gives and can sign in with.
+    pub attributes: Attributes,
+    /// The password policy.
+    pub password: PasswordPolicy,
+    /// Usernames: characters at least.
+    pub username_min_length: i64,
+    /// Usernames: characters at most.
+    pub username_max_length: i64,
+    /// Who may sign up.
+    pub sign_up_mode: SignUpMode,
+    /// One account at a time in a browser.
+    pub single_session_mode: bool,
+    /// Seconds a session lives.
+    pub session_lifetime_secs: i64,
+    /// Seconds without activity that end a session; 0 is off.
+    pub session_inactivity_secs: i64,
+    /// `+clerk_test` addresses take the code 424242. Never effective on production instances.
+    pub test_mode: bool,
+    /// Unknown identifiers look like known ones.
+    pub enumeration_protection: bool,
+    /// `password` or `otp`: which factor a sign-in shows first.
+    pub preferred_sign_in_strategy: String,
+    /// Users may delete themselves.
+    pub delete_self: bool,
+    /// Where people find help.
+    pub support_email: String,
+    /// Origins beyond the instance's own domain that may call the Frontend API, as `https://app.example.org`.
+    pub allowed_origins: Vec<String>,
+    /// Passwords from breaches are refused.
+    pub hibp: bool,
+    /// Failed attempts that lock an account.
+    pub lockout_max_attempts: i64,
+    /// Minutes that a locked account stays locked.
+    pub lockout_minutes: i64,
+    /// Addresses of the application's own pages.
+    pub paths: Paths,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            application_name: "My application".to_owned(),
+            attributes: Attributes::default(),
+            password: PasswordPolicy::default(),
+            username_min_length: 4,
+            username_max_length: 64,
+            sign_up_mode: SignUpMode::Public,
+            single_session_mode: true,
+            session_lifetime_secs: 7 * 24 * 3600,
+            session_inactivity_secs: 0,
+            test_mode: true,
+            enumeration_protection: false,
+            preferred_sign_in_strategy: "password".to_owned(),
+            delete_self: true,
+            support_email: String::new(),
+            allowed_origins: Vec::new(),
+            hibp: true,
+            lockout_max_attempts: 10,
+            lockout_minutes: 60,
+            paths: Paths::default(),
+        }
+    }
+}
+
+impl Settings {
+    /// The first setting that is out of bounds, as one line that says what to change.
+    ///
+    /// # Errors
+    /// That line.
+    pub fn check(&self) -> Result<(), String> {
+        let p = &self.password;
+        let a = &self.attributes;
+        let checks = [
+            (p.min_length < 8, "password.min_length must be 8 or more"),
+            (p.max_length < 64 || p.max_length > 1024, "password.max_length must be between 64 and 1024"),
+            (p.min_length > p.max_length, "password.min_length must not be above password.max_length"),
+            (!(10..=15).contains(&p.bcrypt_cost), "password.bcrypt_cost must be between 10 and 15"),
+            (self.username_min_length < 1 || self.username_max_length > 256 || self.username_min_length > self.username_max_length, "username_min_length and username_max_length must be between 1 and 256, in order"),
+            (!(300..=315_360_000).contains(&self.session_lifetime_secs), "session_lifetime_secs must be between 300 and 315360000"),
+            (self.session_inactivity_secs != 0 && !(60..self.session_lifetime_secs).contains(&self.session_inactivity_secs), "session_inactivity_secs must be 0 or between 60 and session_lifetime_secs"),
+            (!matches!(self.preferred_sign_in_strategy.as_str(), "password" | "otp"), "preferred_sign_in_strategy must be password or otp"),
+            (!a.email_address.enabled() && !a.username.enabled(), "attributes: email_address or username must be on"),
+            (!a.password.enabled() && !(a.email_address.enabled() && a.email_code), "attributes: password or email_code must be on, or nobody can sign in"),
+            (a.username.enabled() && !a.email_address.enabled() && !a.password.enabled(), "attributes: usernames alone need passwords"),
+            (self.lockout_max_attempts < 5, "lockout_max_attempts must be 5 or more"),
+            (self.lockout_minutes < 1, "lockout_minutes must be 1 or more"),
+            (self.application_name.trim().is_empty() || self.application_name.chars().count() > 256, "application_name must have between 1 and 256 characters"),
+        ];
+        if let Some((_, text)) = checks.iter().find(|(wrong, _)| *wrong) {
+            return Err((*text).to_owned());
+        }
+        for origin in &self.allowed_origins {
+            if usher_http::origin::Url::parse(origin).is_none_or(|u| u.origin() != *origin) {
+                return Err(format!("allowed_origins: {origin:?} is not an origin such as https://app.example.org"));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,155 @@
+//! Making instances with their keys, at the first start; finding them again at every later one.
+use super::keys;
+use super::model::{InstanceRow, SecretKeyRow, SigningKeyRow};
+use super::settings::Settings;
+use super::store;
+use usher_crypto::rng::Rng;
+use usher_crypto::seal::Master;
+use usher_crypto::signing::SigningKey;
+use usher_db::{Db, write_tx};
+use usher_types::id::{ApplicationId, InstanceId};
+use usher_types::{Error, Fault, Result, Timestamp};
+
+/// What an instance is made from.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// Unique name.
+    pub name: String,
+    /// Frontend-API host.
+    pub host: String,
+    /// `production` or `development`.
+    pub environment: String,
+    /// A pinned secret key, or a fresh one.
+    pub secret_key: Option<String>,
+    /// Its settings.
+    pub settings: Settings,
+    /// The settings given here replace the stored ones (`usher dev --instances`).
+    pub overwrite: bool,
+}
+
+/// What a start needs besides the wish.
+pub struct Tools<'a> {
+    /// The database.
+    pub db: &'a Db,
+    /// Seals keys.
+    pub master: &'a Master,
+    /// Randomness.
+    pub rng: &'a Rng,
+    /// The present.
+    pub now: Timestamp,
+}
+
+/// Holds the database against the master key: the first start notes the key's id, every later one compares it.
+///
+/// # Errors
+/// `Ok(Err(line))` when the key is another one than the database was made with.
+pub async fn check_master(tools: &Tools<'_>) -> Result<Result<(), String>> {
+    let known = tools.db.read("").await?;
+    let mut known = known;
+    let noted = store::fact(&mut known, "master_key_id").await?;
+    drop(known);
+    match noted {
+        Some(id) if id == tools.master.key_id() => Ok(Ok(())),
+        Some(_) => Ok(Err("this master key is not the one the database was made with; set keys.master (or the key file) to that one".to_owned())),
+        None => {
+            write_tx!(tools.db, "", tx => { Ok::<_, Error>(store::set_fact(&mut tx, "master_key_id", &tools.master.key_id()).await?) })?;
+            Ok(Ok(()))
+        }
+    }
+}
+
+/// Finds the wanted instance by name, or makes it: application, signing key, secret key. Host and environment follow
+/// the wish; settings follow it only where it says so.
+///
+/// # Errors
+/// The database's; key generation.
+pub async fn ensure(tools: &Tools<'_>, wanted: &Wanted) -> Result<()> {
+    let mut view = tools.db.read("").await?;
+    let known = store::all(&mut view).await?.into_iter().find(|row| row.name == wanted.name);
+    drop(view);
+    let publishable = keys::publishable(&wanted.host);
+    let settings = serde_json::to_string(&wanted.settings)?;
+    let Some(row) = known else {
+        return make(tools, wanted, publishable, settings).await;
+    };
+    let moved = row.host != wanted.host || row.environment_type != wanted.environment;
+    let changed = wanted.overwrite && row.settings != settings;
+    let pinned = wanted.secret_key.as_deref();
+    write_tx!(tools.db, row.id.as_str(), tx => {
+        if moved {
+            store::update_host(&mut tx, &row.id, &wanted.host, &publishable, &wanted.environment, tools.now).await?;
+        }
+        if changed {
+            store::update_settings(&mut tx, &row.id, &settings, tools.now).await?;
+        }
+        if let Some(key) = pinned
+            && store::secret_key_owner(&mut tx, &keys::secret_hash(key)).await?.is_none()
+        {
+            store::add_secret_key(&mut tx, &secret_row(tools, &row.id, key)).await?;
+        }
+        Ok::<_, Error>(())
+    })
+}
+
+fn secret_row(tools: &Tools<'_>, instance: &InstanceId, key: &str) -> SecretKeyRow {
+    let hash = keys::secret_hash(key);
+    SecretKeyRow { sealed: tools.master.seal(tools.rng, &format!("secret:{hash}"), key.as_bytes()), hash, instance_id: instance.clone(), name: "default".to_owned(), created_at: tools.now }
+}
+
+/// A new signing key. Its id is the JWT's `kid`: unique everywhere, never used again.
+///
+/// # Errors
+/// Key generation.
+pub fn signing_key(tools: &Tools<'_>, instance: &InstanceId) -> Result<SigningKeyRow> {
+    let (key, der) = SigningKey::generate().map_err(|e| Fault::new(format!("key generation: {e}")))?;
+    let id = format!("ins_{}", tools.rng.base62(27));
+    Ok(SigningKeyRow {
+        public_jwk: key.jwk(&id).to_string(),
+        private_sealed: tools.master.seal(tools.rng, &format!("signing:{id}"), &der),
+        id,
+        instance_id: instance.clone(),
+        created_at: tools.now,
+        retired_at: None,
+    })
+}
+
+async fn make(tools: &Tools<'_>, wanted: &Wanted, publishable_key: String, settings: String) -> Result<()> {
+    let application = ApplicationId::compose(tools.now, &tools.rng.base62(21));
+    let row = InstanceRow {
+        id: InstanceId::compose(tools.now, &tools.rng.base62(21)),
+        application_id: application.clone(),
+        name: wanted.name.clone(),
+        environment_type: wanted.environment.clone(),
+        host: wanted.host.clone(),
+        publishable_key,
+        settings,
+        generation: 1,
+        created_at: tools.now,
+        updated_at: tools.now,
+    };
+    let signing = signing_key(tools, &row.id)?;
+    let key = wanted.secret_key.clone().unwrap_or_else(|| keys::secret(tools.rng));
+    let secret = secret_row(tools, &row.id, &key);
+    write_tx!(tools.db, row.id.as_str(), tx => {
+        store::add_application(&mut tx, &application, &wanted.settings.application_name, tools.now).await?;
+        store::add(&mut tx, &row).await?;
+        store::add_signing_key(&mut tx, &signing).await?;
+        store::add_secret_key(&mut tx, &secret).await?;
+        Ok::<_, Error>(())
+    })
+}
+
+/// The secret keys of an instance in clear, oldest first, for the operator at the console.
+///
+/// # Errors
+/// Keys that do not open.
+pub async fn secrets(db: &Db, master: &Master, instance: &InstanceId) -> Result<Vec<String>> {
+    let mut tx = db.read(instance.as_str()).await?;
+    let rows = store::secret_keys(&mut tx, instance).await?;
+    rows.iter()
+        .map(|row| {
+            let opened = master.open(&format!("secret:{}", row.hash), &row.sealed).map_err(|e| Fault::new(format!("secret key: {e}")))?;
+            String::from_utf8(opened).map_err(|_| Fault::new("secret key: not text").into())
+        })
+        .collect()
+}

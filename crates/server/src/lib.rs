@@ -1,0 +1,47 @@
+//! Usher's domain: vertical slices (a folder a resource, a file a layer), the two API surfaces over them, and the pages.
+//! Read `app.rs` (what a process has), `cx.rs` (what a request has), `route.rs` (what an operation declares) first.
+#![recursion_limit = "512"]
+
+pub mod app;
+pub mod clients;
+pub mod config;
+pub mod cx;
+pub mod identifiers;
+pub mod instances;
+pub mod messages;
+pub mod openapi;
+pub mod route;
+pub mod serve;
+pub mod sessions;
+pub mod sign_ins;
+pub mod sign_ups;
+pub mod strategies;
+pub mod surface;
+pub mod users;
+pub mod verifications;
+
+/// Every operation that is served, of both surfaces. A new slice adds its line here.
+pub fn operations() -> impl Iterator<Item = &'static route::Op> {
+    [
+        instances::fapi::OPS,
+        instances::bapi::OPS,
+        clients::fapi::OPS,
+        clients::bapi::OPS,
+        sessions::fapi::OPS,
+        sessions::bapi::OPS,
+        sign_ins::fapi::OPS,
+        sign_ups::fapi::OPS,
+        sign_ups::bapi::OPS,
+        users::fapi::OPS,
+        users::bapi::OPS,
+        identifiers::bapi::OPS,
+    ]
+    .into_iter()
+    .flatten()
+}
+
+/// True for this machine's own host names: where plain http is no risk.
+#[must_use]
+pub fn config_is_loopback(host: &str) -> bool {
+    usher_http::origin::is_loopback(host)
+}

@@ -1,0 +1,14 @@
+//! Sessions: a user signed in on one client.
+//!
+//! Tables: `sessions`, `testing_tokens`.
+//! Invariants: a session never changes its user or its client; every status but `active` is final; a token is minted
+//! only after the session, its client and its user were read in the same request.
+//! Not here: cookies (`surface::browser`), handshakes (`clients::handshake`).
+//! Reference: contract fapi §6, §8.2, bapi §2.3, §5; OWASP ASVS 5.0 7.x.
+pub mod bapi;
+pub mod fapi;
+pub mod model;
+pub mod ops;
+pub mod resource;
+pub mod store;
+pub mod token;

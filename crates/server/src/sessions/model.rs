@@ -1,0 +1,63 @@
+//! A session's row and its pure rules.
+use crate::instances::settings::Settings;
+use usher_db::row;
+use usher_types::Timestamp;
+use usher_types::id::{ClientId, InstanceId, SessionId, UserId};
+
+row! {
+    /// A session.
+    pub struct SessionRow {
+        pub instance_id: InstanceId,
+        pub id: SessionId,
+        pub client_id: ClientId,
+        pub user_id: UserId,
+        pub status: String,
+        pub actor: Option<String>,
+        pub last_active_organization_id: Option<String>,
+        pub first_factor_at: Option<Timestamp>,
+        pub second_factor_at: Option<Timestamp>,
+        pub browser_name: Option<String>,
+        pub browser_version: Option<String>,
+        pub device_type: Option<String>,
+        pub is_mobile: bool,
+        pub ip_address: Option<String>,
+        pub refresh_hash: Option<String>,
+        pub last_active_at: Timestamp,
+        pub expire_at: Timestamp,
+        pub abandon_at: Timestamp,
+        pub created_at: Timestamp,
+        pub updated_at: Timestamp,
+    }
+}
+
+/// The statuses a session can have, for filters.
+pub const STATUSES: &[&str] = &["abandoned", "active", "ended", "expired", "pending", "removed", "replaced", "revoked"];
+
+impl SessionRow {
+    /// The status as it is now: an active session past its lifetime is expired, one without activity for too long is
+    /// abandoned.
+    #[must_use]
+    pub fn status_at(&self, now: Timestamp, settings: &Settings) -> &str {
+        if self.status != "active" {
+            return &self.status;
+        }
+        if self.expire_at <= now {
+            return "expired";
+        }
+        let idle = settings.session_inactivity_secs;
+        if idle > 0 && now.since(self.last_active_at) > idle * 1000 {
+            return "abandoned";
+        }
+        "active"
+    }
+    /// Active now.
+    #[must_use]
+    pub fn is_live(&self, now: Timestamp, settings: &Settings) -> bool {
+        self.status_at(now, settings) == "active"
+    }
+    /// `fva` (contract fapi §6.1): whole minutes since the first and the second factor; -1 where there was none.
+    #[must_use]
+    pub fn factor_ages(&self, now: Timestamp) -> [i64; 2] {
+        [self.first_factor_at, self.second_factor_at].map(|at| at.map_or(-1, |at| (now.since(at) / 60_000).max(0)))
+    }
+}

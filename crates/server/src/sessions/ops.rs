@@ -1,0 +1,172 @@
+//! Sessions: starting, touching, minting.
+use super::model::SessionRow;
+use super::store;
+use crate::clients;
+use crate::clients::model::ClientRow;
+use crate::clients::ops::Held;
+use crate::cx::Cx;
+use crate::users;
+use crate::users::model::UserRow;
+use std::sync::PoisonError;
+use usher_db::Tx;
+use usher_http::agent;
+use usher_types::error::codes as refuse;
+use usher_types::id::SessionId;
+use usher_types::{Error, Result, Timestamp};
+
+/// Milliseconds between two writes of a session's last activity.
+const TOUCH_MS: i64 = 60_000;
+
+/// The one check of a user's state before any session starts or any token is minted, on every route and factor.
+///
+/// # Errors
+/// 403 `user_banned`, `user_locked`.
+pub fn check_user(cx: &Cx, user: &UserRow) -> Result<()> {
+    if user.banned {
+        return Err(refuse::user_banned().into());
+    }
+    if user.is_locked(cx.now) {
+        let refusal = refuse::user_locked();
+        return Err(match user.lock_remaining_secs(cx.now) {
+            Some(secs) => refusal.with("lockout_expires_in_seconds", secs),
+            None => refusal,
+        }
+        .into());
+    }
+    Ok(())
+}
+
+/// Inserts a session of `user` on `client`.
+///
+/// # Errors
+/// The database's.
+pub async fn start(cx: &Cx, tx: &mut Tx, client: &ClientRow, user: &UserRow, first_factor_at: Option<Timestamp>) -> Result<SessionRow> {
+    let life = cx.instance.settings.session_lifetime_secs;
+    let seen = agent::read(&cx.request.user_agent);
+    let row = SessionRow {
+        instance_id: cx.instance.row.id.clone(),
+        id: SessionId::compose(cx.now, &cx.fresh()),
+        client_id: client.id.clone(),
+        user_id: user.id.clone(),
+        status: "active".to_owned(),
+        actor: None,
+        last_active_organization_id: None,
+        first_factor_at,
+        second_factor_at: None,
+        browser_name: seen.browser_name,
+        browser_version: seen.browser_version,
+        device_type: seen.device_type,
+        is_mobile: seen.is_mobile,
+        ip_address: (!cx.request.ip.is_empty()).then(|| cx.request.ip.clone()),
+        refresh_hash: None,
+        last_active_at: cx.now,
+        expire_at: cx.now.plus_secs(life),
+        abandon_at: cx.now.plus_secs(life * 4),
+        created_at: cx.now,
+        updated_at: cx.now,
+    };
+    store::insert(tx, &row).await?;
+    Ok(row)
+}
+
+/// Completes a sign-in or sign-up: a session of `user` on the held client, and a new client token. The one place where
+/// a browser becomes signed in. The other sessions of the client end in single-session mode.
+///
+/// # Errors
+/// 403 for banned and locked users; the database's.
+pub async fn complete(cx: &Cx, tx: &mut Tx, held: &mut Held, user: &UserRow, strategy: &str) -> Result<SessionRow> {
+    check_user(cx, user)?;
+    for old in clients::ops::live_sessions(cx, tx, &held.row.id).await? {
+        if cx.instance.settings.single_session_mode || old.user_id == user.id {
+            store::end(tx, &old.id, "replaced", cx.now).await?;
+        }
+    }
+    let session = start(cx, tx, &held.row, user, Some(cx.now)).await?;
+    users::store::signed_in(tx, &user.id, cx.now).await?;
+    clients::store::sessions_changed(tx, &held.row.id, Some(&session.id), cx.now).await?;
+    clients::store::set_strategy(tx, &held.row.id, strategy).await?;
+    held.row.authenticated_at = cx.now;
+    clients::ops::rotate(cx, tx, held).await?;
+    Ok(session)
+}
+
+/// The live session of the browser's client that this request acts for: the one named by `_clerk_session_id`, else the
+/// last active one. Its user is neither banned nor gone.
+///
+/// # Errors
+/// 401 without one.
+pub async fn acting(cx: &Cx) -> Result<(SessionRow, UserRow)> {
+    let client = cx.client.as_ref().ok_or_else(refuse::authentication_invalid)?;
+    let mut tx = cx.read().await?;
+    let live = clients::ops::live_sessions(cx, &mut tx, &client.id).await?;
+    let named = match &cx.acting_session {
+        Some(id) => live.iter().find(|s| s.id.as_str() == id),
+        None => client.last_active_session_id.as_ref().and_then(|id| live.iter().find(|s| s.id == *id)).or_else(|| live.last()),
+    };
+    let session = named.cloned().ok_or_else(refuse::authentication_invalid)?;
+    let user = users::store::find(&mut tx, &session.user_id).await?.ok_or_else(refuse::authentication_invalid)?;
+    if user.banned {
+        return Err(refuse::authentication_invalid().into());
+    }
+    Ok((session, user))
+}
+
+/// A live session of the browser's client, by id. A session that ended, is unknown, or is another client's is a 401, so
+/// that SDKs sign out instead of retrying (contract fapi §0.11, §6.6).
+///
+/// # Errors
+/// 401; 403 for a banned user.
+pub async fn own(cx: &Cx, id: &str) -> Result<SessionRow> {
+    let client = cx.client.as_ref().ok_or_else(refuse::authentication_invalid)?;
+    let id = SessionId::parse(id).ok_or_else(refuse::authentication_invalid)?;
+    let mut tx = cx.read().await?;
+    let session = store::find(&mut tx, &id).await?.filter(|s| s.client_id == client.id && s.is_live(cx.now, &cx.instance.settings));
+    let session = session.ok_or_else(refuse::authentication_invalid)?;
+    let user = users::store::find(&mut tx, &session.user_id).await?.ok_or_else(refuse::authentication_invalid)?;
+    if user.banned {
+        return Err(refuse::user_banned().into());
+    }
+    Ok(session)
+}
+
+/// Notes activity, at most once a minute per session: the hot path pays no durable write.
+///
+/// # Errors
+/// The database's.
+pub async fn note_activity(cx: &Cx, session: &SessionRow) -> Result<()> {
+    if cx.now.since(session.last_active_at) < TOUCH_MS {
+        return Ok(());
+    }
+    {
+        let mut touched = cx.app.touched.lock().unwrap_or_else(PoisonError::into_inner);
+        if touched.get(session.id.as_str()).is_some_and(|at| cx.now.since(*at) < TOUCH_MS) {
+            return Ok(());
+        }
+        if touched.len() > 100_000 {
+            touched.retain(|_, at| cx.now.since(*at) < TOUCH_MS);
+        }
+        touched.insert(session.id.as_str().to_owned(), cx.now);
+    }
+    usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
+        store::touch(&mut tx, &session.id, cx.now).await?;
+        users::store::active(&mut tx, &session.user_id, cx.now).await?;
+        Ok::<_, Error>(())
+    })
+}
+
+/// Ends a live session from elsewhere than its own client: by the operator, or by the user on another device. The
+/// client's stamp moves, so that server SDKs notice at its next request.
+///
+/// # Errors
+/// The database's.
+pub async fn revoke(cx: &Cx, session: &SessionRow) -> Result<()> {
+    usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
+        if store::end(&mut tx, &session.id, "revoked", cx.now).await? {
+            let left = clients::ops::live_sessions(cx, &mut tx, &session.client_id).await?;
+            clients::store::sessions_changed(&mut tx, &session.client_id, left.last().map(|s| &s.id), cx.now).await?;
+        }
+        Ok::<_, Error>(())
+    })?;
+    super::token::forget(&cx.app, session.id.as_str());
+    Ok(())
+}

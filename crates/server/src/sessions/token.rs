@@ -1,0 +1,93 @@
+//! Session tokens: short-lived RS256 JWTs with version-2 claims (contract fapi §6.1, bapi §5.3). Minting is the hot path:
+//! the claims are assembled by hand and signed with a key that was parsed once.
+use super::model::SessionRow;
+use crate::app::Minted;
+use crate::cx::Cx;
+use serde_json::Value;
+use std::fmt::Write as _;
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
+use usher_crypto::jwt::{self, Category};
+use usher_types::{Fault, Result, Timestamp};
+
+/// Seconds a session token lives.
+pub const LIFE_SECS: i64 = 60;
+/// Seconds of clock skew that `nbf` allows for.
+const SKEW_SECS: i64 = 10;
+/// A minted token younger than this is handed out again in resources. `POST …/tokens` always signs.
+const REUSE_MS: i64 = 10_000;
+
+/// A JSON string.
+fn quoted(text: &str) -> String {
+    Value::from(text).to_string()
+}
+
+/// Signs a token for a live session. `life_secs` is 60 but where a server asks for another.
+///
+/// # Errors
+/// The signer's.
+pub fn mint(cx: &Cx, session: &SessionRow, azp: &str, life_secs: i64, client_authenticated_at: Timestamp) -> Result<String> {
+    // A token is never older than the last change of the client's sessions, or server SDKs would refuse it.
+    let iat = cx.now.secs().max(client_authenticated_at.secs());
+    let [first, second] = session.factor_ages(cx.now);
+    let mut claims = String::with_capacity(512);
+    // Writing to a String cannot fail.
+    let _infallible = write!(
+        claims,
+        "{{\"azp\":{},\"exp\":{},\"fva\":[{first},{second}],\"iat\":{iat},\"iss\":{},\"jti\":\"{}\",\"nbf\":{},\"sid\":\"{}\",\"sts\":\"{}\",\"sub\":\"{}\",\"v\":2",
+        quoted(azp),
+        iat + life_secs,
+        quoted(&cx.instance.issuer),
+        cx.app.rng.base62(20),
+        iat - SKEW_SECS,
+        session.id,
+        session.status,
+        session.user_id,
+    );
+    if let Some(actor) = &session.actor {
+        claims.push_str(",\"act\":");
+        claims.push_str(actor);
+    }
+    claims.push('}');
+    cx.app.metrics.tokens_minted.fetch_add(1, Ordering::Relaxed);
+    cx.instance.signer.sign(Category::Session, iat, &claims).map_err(|e| Fault::new(format!("signing: {e}")).into())
+}
+
+/// A token for a resource: one minted moments ago for the same session, origin and state, or a new one.
+///
+/// # Errors
+/// The signer's.
+pub fn mint_or_reuse(cx: &Cx, session: &SessionRow, azp: &str, client_authenticated_at: Timestamp) -> Result<String> {
+    let key = (session.id.as_str().to_owned(), azp.to_owned());
+    let stamp = session.updated_at.0.max(client_authenticated_at.0);
+    if let Some(minted) = cx.app.minted.lock().unwrap_or_else(PoisonError::into_inner).get(&key)
+        && minted.stamp == stamp
+        && (0..REUSE_MS).contains(&cx.now.since(minted.minted_at))
+    {
+        return Ok(minted.jwt.to_string());
+    }
+    let jwt = mint(cx, session, azp, LIFE_SECS, client_authenticated_at)?;
+    let mut cache = cx.app.minted.lock().unwrap_or_else(PoisonError::into_inner);
+    if cache.len() >= 8192 {
+        cache.retain(|_, m| cx.now.since(m.minted_at) < REUSE_MS);
+        if cache.len() >= 8192 {
+            cache.clear();
+        }
+    }
+    cache.insert(key, Minted { jwt: jwt.as_str().into(), minted_at: cx.now, stamp });
+    Ok(jwt)
+}
+
+/// Forgets what was minted for a session that ended.
+pub fn forget(app: &crate::app::App, session: &str) {
+    app.minted.lock().unwrap_or_else(PoisonError::into_inner).retain(|(id, _), _| id != session);
+}
+
+/// The claims of a token of this instance whose signature holds. Its times are the caller's to check.
+#[must_use]
+pub fn verify(cx: &Cx, token: &str) -> Option<Value> {
+    let find = |kid: &str| cx.instance.verifiers.iter().find(|(id, _)| id == kid).map(|(_, key)| key.clone());
+    let verified = jwt::verify(token, find).ok()?;
+    let session = verified.header.get("cat").and_then(Value::as_str) == Some("cl_B7d4PD111AAA");
+    session.then_some(verified.claims)
+}

@@ -1,0 +1,73 @@
+//! `/v1/client/sign_ins` (contract fapi §8.5).
+use super::ops::{self, Start};
+use super::resource::SignInResource;
+use crate::clients::fapi::envelope;
+use crate::cx::Cx;
+use crate::handler;
+use crate::route::{Call, Guard, Op, Reply};
+use crate::strategies::Strategy;
+use usher_http::form::{Field, flag, secret, text};
+use usher_types::error::codes as refuse;
+use usher_types::{ApiError, Result};
+
+const CREATE: &[Field] = &[
+    text("strategy", 64),
+    text("identifier", 320),
+    secret("password", 4096),
+    flag("transfer"),
+    flag("sign_up_if_missing"),
+    text("redirect_url", 4096),
+    text("action_complete_redirect_url", 4096),
+    text("locale", 35),
+];
+const PREPARE: &[Field] = &[text("strategy", 64).required(), text("email_address_id", 80), text("redirect_url", 4096)];
+const ATTEMPT: &[Field] = &[text("strategy", 64).required(), secret("password", 4096), text("code", 32)];
+
+/// Operations.
+pub const OPS: &[Op] = &[
+    Op::fapi("POST", "/v1/client/sign_ins", "createSignIn", Guard::Browser, handler!(create)).fields(CREATE).envelopes::<SignInResource>(),
+    Op::fapi("GET", "/v1/client/sign_ins/{sign_in_id}", "getSignIn", Guard::Browser, handler!(show)).envelopes::<SignInResource>(),
+    Op::fapi("POST", "/v1/client/sign_ins/{sign_in_id}/prepare_first_factor", "prepareSignInFactorOne", Guard::Browser, handler!(prepare)).fields(PREPARE).envelopes::<SignInResource>(),
+    Op::fapi("POST", "/v1/client/sign_ins/{sign_in_id}/attempt_first_factor", "attemptSignInFactorOne", Guard::Browser, handler!(attempt)).fields(ATTEMPT).envelopes::<SignInResource>(),
+];
+
+/// A strategy that this server has; others are refused by name.
+fn strategy(word: &str) -> Result<Strategy, ApiError> {
+    Strategy::parse(word).ok_or_else(|| refuse::form_param_value_invalid("strategy").at("strategy"))
+}
+
+async fn create(cx: &Cx, call: &Call) -> Result<Reply> {
+    let form = &call.form;
+    if form.flag("transfer") == Some(true) {
+        return envelope(cx, ops::transfer(cx).await?).await;
+    }
+    let start = Start {
+        identifier: form.text("identifier"),
+        password: form.text("password"),
+        strategy: form.text("strategy").map(strategy).transpose()?,
+        sign_up_if_missing: form.flag("sign_up_if_missing") == Some(true),
+    };
+    if (start.password.is_some() || start.strategy.is_some()) && start.identifier.is_none() {
+        return Err(refuse::form_param_missing("identifier").at("identifier").into());
+    }
+    envelope(cx, ops::create(cx, start).await?).await
+}
+
+async fn show(cx: &Cx, call: &Call) -> Result<Reply> {
+    envelope(cx, ops::show(cx, call.param("sign_in_id")).await?).await
+}
+
+async fn prepare(cx: &Cx, call: &Call) -> Result<Reply> {
+    let strategy = strategy(call.form.text("strategy").unwrap_or_default())?;
+    envelope(cx, ops::prepare(cx, call.param("sign_in_id"), strategy, call.form.text("email_address_id")).await?).await
+}
+
+async fn attempt(cx: &Cx, call: &Call) -> Result<Reply> {
+    let need = |name: &str| call.form.text(name).map(str::to_owned).ok_or_else(|| refuse::form_param_missing(name).at(name));
+    let id = call.param("sign_in_id");
+    let sign_in = match strategy(call.form.text("strategy").unwrap_or_default())? {
+        Strategy::Password => ops::attempt_password(cx, id, &need("password")?).await?,
+        Strategy::EmailCode => ops::attempt_code(cx, id, &need("code")?).await?,
+    };
+    envelope(cx, sign_in).await
+}

@@ -1,0 +1,501 @@
+//! Use cases of sign-ins. Each: read, slow work, one write transaction, announce after the commit.
+use super::flow::{Facts, Status, status};
+use super::model::{LIFE_MS, SignInRow};
+use super::resource::{FactorResource, SignInResource};
+use super::store;
+use crate::clients::ops::{self as clients, Held};
+use crate::clients::store as client_store;
+use crate::cx::Cx;
+use crate::identifiers;
+use crate::identifiers::email::{EmailAddress, EmailRow, redacted};
+use crate::sessions;
+use crate::strategies::Strategy;
+use crate::users::model::{UserRow, normal_username};
+use crate::users::{self, password};
+use crate::verifications::ops::{self as codes, Delivery, Outcome};
+use crate::verifications::store as verification_store;
+use usher_crypto::digest;
+use usher_db::Tx;
+use usher_types::error::codes as refuse;
+use usher_types::id::{ClientId, IdentificationId, SignInId, SignUpId, UserId};
+use usher_types::{ApiError, Error, Result};
+
+/// A way that is open to prove the first factor.
+#[derive(Clone, Debug)]
+pub enum Factor {
+    /// The password.
+    Password,
+    /// A code to an address.
+    EmailCode {
+        /// The address's id; made up where there is no such address.
+        id: String,
+        /// The address as it may be shown.
+        safe: String,
+        /// It is the primary one.
+        primary: bool,
+    },
+}
+
+impl Factor {
+    /// On the wire.
+    #[must_use]
+    pub fn resource(&self) -> FactorResource {
+        match self {
+            Self::Password => FactorResource { strategy: Strategy::Password.word(), safe_identifier: None, email_address_id: None, primary: None },
+            Self::EmailCode { id, safe, primary } => FactorResource {
+                strategy: Strategy::EmailCode.word(),
+                safe_identifier: Some(safe.clone()),
+                email_address_id: Some(id.clone()),
+                primary: Some(*primary),
+            },
+        }
+    }
+}
+
+/// What an attempt starts with.
+#[derive(Clone, Debug, Default)]
+pub struct Start<'a> {
+    /// An address or a username.
+    pub identifier: Option<&'a str>,
+    /// A password.
+    pub password: Option<&'a str>,
+    /// A strategy.
+    pub strategy: Option<Strategy>,
+    /// A code for an unknown address may end in a sign-up.
+    pub sign_up_if_missing: bool,
+}
+
+/// Who an identifier is.
+struct Named {
+    identifier: String,
+    address: Option<EmailAddress>,
+    user: Option<UserRow>,
+    emails: Vec<EmailRow>,
+}
+
+/// Finds the user of an identifier: a verified or reserved address, or a username. Also reads what is needed to go on.
+async fn name(cx: &Cx, tx: &mut Tx, identifier: &str) -> Result<Named> {
+    let a = &cx.instance.settings.attributes;
+    let address = if a.email_address.enabled() { EmailAddress::parse(identifier) } else { None };
+    let mut user = None;
+    if let Some(address) = &address {
+        if let Some(email) = identifiers::store::claimed(tx, address.as_str()).await? {
+            user = users::store::find(tx, &email.user_id).await?;
+        }
+    } else if a.username.enabled() {
+        user = users::store::by_username(tx, &normal_username(identifier)).await?;
+    }
+    let emails = match &user {
+        Some(u) => identifiers::store::of_user(tx, &u.id).await?,
+        None => Vec::new(),
+    };
+    let identifier = address.as_ref().map_or_else(|| identifier.trim().to_owned(), |a| a.as_str().to_owned());
+    Ok(Named { identifier, address, user, emails })
+}
+
+/// An id for an address that is nobody's: always the same for the same text, and shaped like a real one.
+fn pretended_id(cx: &Cx, identifier: &str) -> String {
+    let mac = digest::hmac_sha256(&cx.instance.code_key, format!("pretend:{identifier}").as_bytes());
+    let body: String = digest::b64url(&mac).chars().filter(char::is_ascii_alphanumeric).take(21).collect();
+    IdentificationId::compose(cx.instance.row.created_at, &format!("{body:0<21}")).into()
+}
+
+/// The ways that are open. Where enumeration protection is on they are the same for everybody.
+fn factors(cx: &Cx, identifier: &str, user: Option<&UserRow>, emails: &[EmailRow]) -> Vec<Factor> {
+    let settings = &cx.instance.settings;
+    let a = &settings.attributes;
+    let mut out = Vec::new();
+    let alike = settings.enumeration_protection;
+    if a.password.enabled() && (alike || user.is_some_and(|u| u.password_stored.is_some())) {
+        out.push(Factor::Password);
+    }
+    if !(a.email_address.enabled() && a.email_code) {
+        return out;
+    }
+    if alike || user.is_none() {
+        if let Some(address) = EmailAddress::parse(identifier) {
+            let real = emails.iter().find(|e| e.claimed && e.email_normal == address.as_str());
+            let id = real.map_or_else(|| pretended_id(cx, address.as_str()), |e| e.id.as_str().to_owned());
+            out.push(Factor::EmailCode { id, safe: address.as_str().to_owned(), primary: true });
+        }
+        return out;
+    }
+    let primary = user.and_then(|u| u.primary_email_address_id.clone());
+    for email in emails.iter().filter(|e| e.is_verified()) {
+        // Somebody who only knows a username is not told the address.
+        let safe = if email.email_normal == identifier { email.email_address.clone() } else { redacted(&email.email_address) };
+        out.push(Factor::EmailCode { id: email.id.as_str().to_owned(), safe, primary: primary.as_ref() == Some(&email.id) });
+    }
+    out
+}
+
+/// The attempt with everything that its resource shows.
+async fn resource(cx: &Cx, tx: &mut Tx, row: &SignInRow) -> Result<SignInResource> {
+    let user = match &row.user_id {
+        Some(id) => users::store::find(tx, id).await?,
+        None => None,
+    };
+    let emails = match &user {
+        Some(u) => identifiers::store::of_user(tx, &u.id).await?,
+        None => Vec::new(),
+    };
+    let verification = match &row.first_factor_id {
+        Some(id) => verification_store::find(tx, id).await?,
+        None => None,
+    };
+    let ways = factors(cx, row.identifier.as_deref().unwrap_or_default(), user.as_ref(), &emails);
+    Ok(SignInResource::new(cx, row, user.as_ref(), &ways, verification.as_ref()))
+}
+
+/// The client's open attempt, for its resource; `None` once it is over.
+///
+/// # Errors
+/// The database's.
+pub async fn open(cx: &Cx, tx: &mut Tx, id: &SignInId, client: &ClientId) -> Result<Option<SignInResource>> {
+    let Some(row) = store::find(tx, id).await?.filter(|r| r.client_id == *client) else {
+        return Ok(None);
+    };
+    match status(Facts::of(&row, cx.now)) {
+        Status::Complete | Status::Abandoned => Ok(None),
+        Status::NeedsIdentifier | Status::NeedsFirstFactor | Status::NeedsNewPassword => resource(cx, tx, &row).await.map(Some),
+    }
+}
+
+/// An attempt of the browser's client, also a completed one (flows in other windows poll it).
+///
+/// # Errors
+/// 404 for others' and unknown ones.
+pub async fn show(cx: &Cx, id: &str) -> Result<SignInResource> {
+    let mut tx = cx.read().await?;
+    let row = mine(cx, &mut tx, id).await?;
+    resource(cx, &mut tx, &row).await
+}
+
+async fn mine(cx: &Cx, tx: &mut Tx, id: &str) -> Result<SignInRow> {
+    let client = cx.client_id().ok_or_else(|| refuse::resource_not_found("sign-in"))?;
+    let id = SignInId::parse(id).ok_or_else(|| refuse::resource_not_found("sign-in"))?;
+    let found = store::find(tx, &id).await?.filter(|r| r.client_id == client);
+    Ok(found.ok_or_else(|| refuse::resource_not_found("sign-in"))?)
+}
+
+/// What a wrong password is answered with: the same for everybody where protection is on.
+fn wrong_password(cx: &Cx) -> ApiError {
+    if cx.instance.settings.enumeration_protection {
+        refuse::form_password_or_identifier_incorrect().at("password")
+    } else {
+        refuse::form_password_incorrect("password").at("password")
+    }
+}
+
+/// Refuses a second sign-in where the client is signed in already.
+async fn check_not_signed_in(cx: &Cx, tx: &mut Tx, client: &ClientId, user: Option<&UserId>) -> Result<()> {
+    let live = clients::live_sessions(cx, tx, client).await?;
+    if cx.instance.settings.single_session_mode && !live.is_empty() {
+        return Err(refuse::session_exists().into());
+    }
+    match live.iter().find(|s| Some(&s.user_id) == user) {
+        Some(session) => Err(refuse::identifier_already_signed_in(session.id.as_str()).into()),
+        None => Ok(()),
+    }
+}
+
+/// Starts an attempt; it replaces the client's current one. With a password it may complete at once; with `email_code`
+/// the code goes out at once.
+///
+/// # Errors
+/// 422 for unknown identifiers (unless protected) and wrong passwords; 400 where the client is signed in already.
+pub async fn create(cx: &Cx, start: Start<'_>) -> Result<SignInResource> {
+    let settings = &cx.instance.settings;
+    let mut named = None;
+    if let Some(identifier) = start.identifier {
+        let mut tx = cx.read().await?;
+        if let Some(client) = &cx.client {
+            check_not_signed_in(cx, &mut tx, &client.id, None).await?;
+        }
+        let found = name(cx, &mut tx, identifier).await?;
+        if found.user.is_none() && !settings.enumeration_protection {
+            let may_sign_up = start.sign_up_if_missing && found.address.is_some() && settings.attributes.email_code;
+            if !may_sign_up {
+                return Err(refuse::form_identifier_not_found("identifier").at("identifier").into());
+            }
+        }
+        named = Some(found);
+    }
+    let user = named.as_ref().and_then(|n| n.user.clone());
+    // Slow work before the transaction. Locked accounts are told so before their password is looked at, unless that
+    // would tell that they exist.
+    let by_password = start.password.filter(|_| named.is_some() && matches!(start.strategy, None | Some(Strategy::Password)));
+    let mut proved = None;
+    if let Some(given) = by_password {
+        proved = Some(check_password(cx, user.as_ref(), given).await?);
+    }
+    if start.strategy == Some(Strategy::Password) && named.is_some() && start.password.is_none() {
+        return Err(refuse::form_param_missing("password").at("password").into());
+    }
+    let outcome = usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
+        let mut held = clients::hold_or_create(cx, &mut tx).await?;
+        check_not_signed_in(cx, &mut tx, &held.row.id, user.as_ref().map(|u| &u.id)).await?;
+        if proved == Some(false) {
+            return Ok(Err(count_failure(cx, &mut tx, user.as_ref()).await?));
+        }
+        let mut row = SignInRow {
+            instance_id: cx.instance.row.id.clone(),
+            id: SignInId::compose(cx.now, &cx.fresh()),
+            client_id: held.row.id.clone(),
+            identifier: named.as_ref().map(|n| n.identifier.clone()),
+            user_id: user.as_ref().map(|u| u.id.clone()),
+            first_factor_id: None,
+            first_factor_strategy: None,
+            first_factor_at: None,
+            needs_new_password: false,
+            sign_up_if_missing: start.sign_up_if_missing,
+            created_session_id: None,
+            abandon_at: cx.now.plus_ms(LIFE_MS),
+            created_at: cx.now,
+            updated_at: cx.now,
+        };
+        store::insert(&mut tx, &row).await?;
+        client_store::set_sign_in(&mut tx, &held.row.id, Some(&row.id), cx.now).await?;
+        let mut changed = None;
+        if proved == Some(true) {
+            changed = finish(cx, &mut tx, &mut held, &mut row, Strategy::Password).await?;
+        } else if let (Some(Strategy::EmailCode), Some(named)) = (start.strategy, &named) {
+            let ways = factors(cx, &named.identifier, named.user.as_ref(), &named.emails);
+            let first = ways.iter().find_map(|f| if let Factor::EmailCode { id, .. } = f { Some(id.clone()) } else { None });
+            let id = first.ok_or_else(refuse::strategy_for_user_invalid)?;
+            prepare_code(cx, &mut tx, &mut row, &id).await?;
+        }
+        Ok::<_, Error>(Ok((held, row, changed)))
+    })?;
+    let (held, row, changed) = outcome?;
+    clients::announce(cx, &held, changed);
+    let mut tx = cx.read().await?;
+    resource(cx, &mut tx, &row).await
+}
+
+/// Checks a password against a user who may not exist. Takes the same time either way.
+async fn check_password(cx: &Cx, user: Option<&UserRow>, given: &str) -> Result<bool> {
+    let allowed = cx.instance.settings.attributes.password.enabled();
+    let locked = user.is_some_and(|u| u.is_locked(cx.now));
+    if locked && !cx.instance.settings.enumeration_protection && let Some(user) = user {
+        sessions::ops::check_user(cx, user)?;
+    }
+    if !cx.instance.settings.enumeration_protection && user.is_some_and(|u| u.password_stored.is_none()) {
+        return Err(refuse::strategy_for_user_invalid().into());
+    }
+    let stored = user.filter(|_| allowed && !locked).and_then(|u| u.password_stored.as_deref());
+    password::verify(cx, stored, given).await
+}
+
+/// Notes a wrong password; the refusal is a value, so that the count is committed.
+async fn count_failure(cx: &Cx, tx: &mut Tx, user: Option<&UserRow>) -> Result<ApiError> {
+    if let Some(user) = user.filter(|u| !u.is_locked(cx.now)) {
+        let s = &cx.instance.settings;
+        users::store::count_failure(tx, &user.id, s.lockout_max_attempts, cx.now.plus_secs(s.lockout_minutes.saturating_mul(60)), cx.now).await?;
+    }
+    Ok(wrong_password(cx))
+}
+
+/// Notes a proved first factor and, where nothing else is needed, completes the attempt. The stamp of the client's
+/// sessions when they changed.
+async fn finish(cx: &Cx, tx: &mut Tx, held: &mut Held, row: &mut SignInRow, strategy: Strategy) -> Result<Option<i64>> {
+    row.first_factor_strategy = Some(strategy.word().to_owned());
+    row.first_factor_at = Some(cx.now);
+    row.updated_at = cx.now;
+    let user_id = row.user_id.clone().ok_or_else(refuse::strategy_for_user_invalid)?;
+    let user = users::store::find_locked(tx, &user_id).await?.ok_or_else(refuse::authentication_invalid)?;
+    if status(Facts::of(row, cx.now)) != Status::Complete {
+        store::update(tx, row).await?;
+        return Ok(None);
+    }
+    let session = sessions::ops::complete(cx, tx, held, &user, strategy.word()).await?;
+    row.created_session_id = Some(session.id);
+    store::update(tx, row).await?;
+    client_store::set_sign_in(tx, &held.row.id, None, cx.now).await?;
+    client_store::set_sign_up(tx, &held.row.id, None, cx.now).await?;
+    Ok(Some(clients::uat(&held.row, 1)))
+}
+
+/// The client's current attempt under the client's lock, in a state that takes a first factor.
+async fn current(cx: &Cx, tx: &mut Tx, id: &str) -> Result<(Held, SignInRow)> {
+    let client = cx.client.as_ref().ok_or_else(|| refuse::resource_not_found("sign-in"))?;
+    let held = clients::hold(tx, client).await?;
+    let row = mine(cx, tx, id).await?;
+    if held.row.sign_in_id.as_ref() != Some(&row.id) || status(Facts::of(&row, cx.now)) != Status::NeedsFirstFactor {
+        return Err(refuse::invalid_action_for_session().into());
+    }
+    Ok((held, row))
+}
+
+/// Starts a code for one of the attempt's addresses.
+async fn prepare_code(cx: &Cx, tx: &mut Tx, row: &mut SignInRow, email_id: &str) -> Result<()> {
+    if !cx.instance.settings.attributes.email_code {
+        return Err(refuse::strategy_for_user_invalid().into());
+    }
+    let identifier = row.identifier.clone().unwrap_or_default();
+    let user = match &row.user_id {
+        Some(id) => users::store::find(tx, id).await?,
+        None => None,
+    };
+    let emails = match &user {
+        Some(u) => identifiers::store::of_user(tx, &u.id).await?,
+        None => Vec::new(),
+    };
+    let offered = factors(cx, &identifier, user.as_ref(), &emails).iter().any(|f| matches!(f, Factor::EmailCode { id, .. } if id == email_id));
+    if !offered {
+        return Err(refuse::resource_not_found("email address").into());
+    }
+    let real = emails.iter().find(|e| e.id.as_str() == email_id);
+    let address = real.map_or(identifier.as_str(), |e| e.email_normal.as_str());
+    let address = EmailAddress::parse(address).ok_or_else(refuse::strategy_for_user_invalid)?;
+    // Nobody's address gets mail only where the code can end in a sign-up. Locked and banned users get none.
+    let barred = user.as_ref().is_some_and(|u| u.banned || u.is_locked(cx.now));
+    if barred && !cx.instance.settings.enumeration_protection && let Some(user) = &user {
+        sessions::ops::check_user(cx, user)?;
+    }
+    let send = (real.is_some() && !barred) || (user.is_none() && row.sign_up_if_missing);
+    let previous = row.first_factor_id.clone();
+    let verification = codes::start_email_code(cx, tx, Strategy::EmailCode.word(), &address, previous.as_ref(), if send { Delivery::Send } else { Delivery::Pretend }).await?;
+    row.first_factor_id = Some(verification.id);
+    row.first_factor_strategy = Some(Strategy::EmailCode.word().to_owned());
+    row.updated_at = cx.now;
+    store::update(tx, row).await?;
+    Ok(())
+}
+
+/// Prepares the first factor: sends a code.
+///
+/// # Errors
+/// 404 for an address that is not offered; 400 for strategies that need no preparation; 429 for a second code too soon.
+pub async fn prepare(cx: &Cx, id: &str, strategy: Strategy, email_id: Option<&str>) -> Result<SignInResource> {
+    if strategy != Strategy::EmailCode {
+        return Err(refuse::verification_strategy_invalid().at("strategy").into());
+    }
+    let email_id = email_id.ok_or_else(|| refuse::form_param_missing("email_address_id").at("email_address_id"))?;
+    let row = usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
+        let (_held, mut row) = current(cx, &mut tx, id).await?;
+        prepare_code(cx, &mut tx, &mut row, email_id).await?;
+        Ok::<_, Error>(row)
+    })?;
+    let mut tx = cx.read().await?;
+    resource(cx, &mut tx, &row).await
+}
+
+/// Proves the first factor by password.
+///
+/// # Errors
+/// 422 when it is wrong; 403 for locked and banned users.
+pub async fn attempt_password(cx: &Cx, id: &str, given: &str) -> Result<SignInResource> {
+    let mut tx = cx.read().await?;
+    let row = mine(cx, &mut tx, id).await?;
+    let user = match &row.user_id {
+        Some(id) => users::store::find(&mut tx, id).await?,
+        None => None,
+    };
+    drop(tx);
+    if status(Facts::of(&row, cx.now)) != Status::NeedsFirstFactor {
+        return Err(refuse::invalid_action_for_session().into());
+    }
+    let right = check_password(cx, user.as_ref(), given).await?;
+    let outcome = usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
+        let (mut held, mut row) = current(cx, &mut tx, id).await?;
+        if !right {
+            return Ok(Err(count_failure(cx, &mut tx, user.as_ref()).await?));
+        }
+        row.first_factor_id = None;
+        let changed = finish(cx, &mut tx, &mut held, &mut row, Strategy::Password).await?;
+        Ok::<_, Error>(Ok((held, row, changed)))
+    })?;
+    conclude(cx, outcome?).await
+}
+
+/// Proves the first factor by a code.
+///
+/// # Errors
+/// 422 when it is wrong, 400 when it is spent or was never sent, 404 where it leads to a sign-up.
+pub async fn attempt_code(cx: &Cx, id: &str, code: &str) -> Result<SignInResource> {
+    let outcome = usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
+        let (mut held, mut row) = current(cx, &mut tx, id).await?;
+        let verification = row.first_factor_id.clone().ok_or_else(refuse::verification_missing)?;
+        match codes::attempt(cx, &mut tx, &verification, code, Some(&held.row.id)).await? {
+            Outcome::Refused(refusal) => {
+                if refusal.code == "form_code_incorrect"
+                    && let Some(user) = &row.user_id
+                    && let Some(user) = users::store::find(&mut tx, user).await?
+                {
+                    let _counted = count_failure(cx, &mut tx, Some(&user)).await?;
+                }
+                return Ok(Err(refusal));
+            }
+            Outcome::Verified => {}
+        }
+        if row.user_id.is_none() {
+            // Proved, and nobody's: the code can be spent on a sign-up, once.
+            verification_store::set_status(&mut tx, &verification, "transferable").await?;
+            return Ok(Err(refuse::sign_up_if_missing_transfer()));
+        }
+        let changed = finish(cx, &mut tx, &mut held, &mut row, Strategy::EmailCode).await?;
+        Ok::<_, Error>(Ok((held, row, changed)))
+    })?;
+    conclude(cx, outcome?).await
+}
+
+async fn conclude(cx: &Cx, (held, row, changed): (Held, SignInRow, Option<i64>)) -> Result<SignInResource> {
+    clients::announce(cx, &held, changed);
+    let mut tx = cx.read().await?;
+    resource(cx, &mut tx, &row).await
+}
+
+/// Takes over a sign-up whose address turned out to be an existing user's and was proved by a code.
+///
+/// # Errors
+/// 400 `account_transfer_invalid` where there is none.
+pub async fn transfer(cx: &Cx) -> Result<SignInResource> {
+    let client = cx.client.as_ref().ok_or_else(refuse::account_transfer_invalid)?;
+    let (held, row, changed) = usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
+        let mut held = clients::hold(&mut tx, client).await?;
+        let sign_up: SignUpId = held.row.sign_up_id.clone().ok_or_else(refuse::account_transfer_invalid)?;
+        let (address, verification) = crate::sign_ups::ops::transferable(cx, &mut tx, &sign_up, &held.row.id).await?.ok_or_else(refuse::account_transfer_invalid)?;
+        let email = identifiers::store::claimed(&mut tx, address.as_str()).await?.ok_or_else(refuse::account_transfer_invalid)?;
+        if !verification_store::take_transfer(&mut tx, &verification).await? {
+            return Err(refuse::account_transfer_invalid().into());
+        }
+        let mut row = SignInRow {
+            instance_id: cx.instance.row.id.clone(),
+            id: SignInId::compose(cx.now, &cx.fresh()),
+            client_id: held.row.id.clone(),
+            identifier: Some(address.as_str().to_owned()),
+            user_id: Some(email.user_id),
+            first_factor_id: Some(verification),
+            first_factor_strategy: None,
+            first_factor_at: None,
+            needs_new_password: false,
+            sign_up_if_missing: false,
+            created_session_id: None,
+            abandon_at: cx.now.plus_ms(LIFE_MS),
+            created_at: cx.now,
+            updated_at: cx.now,
+        };
+        store::insert(&mut tx, &row).await?;
+        let changed = finish(cx, &mut tx, &mut held, &mut row, Strategy::EmailCode).await?;
+        Ok::<_, Error>((held, row, changed))
+    })?;
+    conclude(cx, (held, row, changed)).await
+}
+
+/// The address that an unknown-identifier attempt proved, for a sign-up by transfer; consumed.
+///
+/// # Errors
+/// The database's.
+pub async fn take_transferable(cx: &Cx, tx: &mut Tx, held: &Held) -> Result<Option<EmailAddress>> {
+    let Some(id) = &held.row.sign_in_id else {
+        return Ok(None);
+    };
+    let Some(row) = store::find(tx, id).await?.filter(|r| r.client_id == held.row.id && r.user_id.is_none() && r.abandon_at > cx.now) else {
+        return Ok(None);
+    };
+    let (Some(verification), Some(address)) = (&row.first_factor_id, row.identifier.as_deref().and_then(EmailAddress::parse)) else {
+        return Ok(None);
+    };
+    Ok(verification_store::take_transfer(tx, verification).await?.then_some(address))
+}

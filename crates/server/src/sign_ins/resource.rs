@@ -1,0 +1,116 @@
+//! The wire's sign-in (contract fapi §8.5).
+use super::flow::{Facts, status};
+use super::model::SignInRow;
+use super::ops::Factor;
+use crate::cx::Cx;
+use crate::identifiers::resource::VerificationResource;
+use crate::users::model::UserRow;
+use crate::users::resource::image_url;
+use crate::verifications::model::VerificationRow;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// A way that is open.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "SignInFactor")]
+pub struct FactorResource {
+    /// `password`, `email_code`.
+    pub strategy: &'static str,
+    /// The address, as it may be shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub safe_identifier: Option<String>,
+    /// The address's id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email_address_id: Option<String>,
+    /// The user's primary address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub primary: Option<bool>,
+}
+
+/// What may be shown of the user before a proof.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "SignInUserData")]
+pub struct UserData {
+    /// First name.
+    pub first_name: Option<String>,
+    /// Last name.
+    pub last_name: Option<String>,
+    /// A picture.
+    pub image_url: String,
+    /// The user uploaded it.
+    pub has_image: bool,
+}
+
+/// A sign-in.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "SignIn")]
+pub struct SignInResource {
+    /// `sign_in_attempt`.
+    pub object: &'static str,
+    /// `sia_…`.
+    pub id: String,
+    /// See `flow::Status`.
+    pub status: &'static str,
+    /// Kinds of identifiers that can be given.
+    pub supported_identifiers: Vec<&'static str>,
+    /// The ways that are open; null before an identifier.
+    pub supported_first_factors: Option<Vec<FactorResource>>,
+    /// None is served yet.
+    pub supported_second_factors: Option<Vec<FactorResource>>,
+    /// The first factor under way; null before it is prepared.
+    pub first_factor_verification: Option<VerificationResource>,
+    /// None is served yet.
+    pub second_factor_verification: Option<VerificationResource>,
+    /// What was given.
+    pub identifier: Option<String>,
+    /// Whose it is, where that may be told.
+    pub user_data: Option<UserData>,
+    /// The session, once complete.
+    pub created_session_id: Option<String>,
+    /// Unix ms.
+    pub abandon_at: i64,
+}
+
+impl SignInResource {
+    /// From a row and what belongs to it.
+    #[must_use]
+    pub fn new(cx: &Cx, row: &SignInRow, user: Option<&UserRow>, factors: &[Factor], verification: Option<&VerificationRow>) -> Self {
+        let a = &cx.instance.settings.attributes;
+        let mut supported_identifiers = Vec::new();
+        if a.email_address.enabled() {
+            supported_identifiers.push("email_address");
+        }
+        if a.username.enabled() {
+            supported_identifiers.push("username");
+        }
+        let first_factor_verification = verification.map(|v| VerificationResource::otp(v, cx.now)).or_else(|| {
+            (row.first_factor_strategy.as_deref() == Some("password") && row.first_factor_at.is_some()).then(|| VerificationResource {
+                object: "verification_password",
+                status: "verified".to_owned(),
+                strategy: "password".to_owned(),
+                attempts: None,
+                expire_at: None,
+            })
+        });
+        let shown = user.filter(|_| !cx.instance.settings.enumeration_protection || row.created_session_id.is_some());
+        Self {
+            object: "sign_in_attempt",
+            id: row.id.as_str().to_owned(),
+            status: status(Facts::of(row, cx.now)).word(),
+            supported_identifiers,
+            supported_first_factors: row.identifier.as_ref().map(|_| factors.iter().map(Factor::resource).collect()),
+            supported_second_factors: None,
+            first_factor_verification,
+            second_factor_verification: None,
+            identifier: row.identifier.clone(),
+            user_data: shown.map(|u| UserData {
+                first_name: u.first_name.clone(),
+                last_name: u.last_name.clone(),
+                image_url: image_url(&cx.instance, u.first_name.as_deref(), u.last_name.as_deref(), u.id.as_str()),
+                has_image: false,
+            }),
+            created_session_id: row.created_session_id.as_ref().map(|id| id.as_str().to_owned()),
+            abandon_at: row.abandon_at.0,
+        }
+    }
+}

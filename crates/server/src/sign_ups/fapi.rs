@@ -1,0 +1,76 @@
+//! `/v1/client/sign_ups` (contract fapi §8.6).
+use super::ops;
+use super::resource::SignUpResource;
+use crate::clients::fapi::envelope;
+use crate::cx::Cx;
+use crate::handler;
+use crate::route::{Call, Guard, Op, Reply};
+use crate::strategies::Strategy;
+use usher_http::form::{Field, flag, object, secret, text};
+use usher_types::Result;
+use usher_types::error::codes as refuse;
+
+const FIELDS: &[Field] = &[
+    text("strategy", 64),
+    text("email_address", 320),
+    text("username", 256),
+    text("phone_number", 64),
+    text("web3_wallet", 128),
+    text("first_name", 256),
+    text("last_name", 256),
+    secret("password", 4096),
+    object("unsafe_metadata", 8192),
+    flag("transfer"),
+    flag("legal_accepted"),
+    text("locale", 35),
+    text("redirect_url", 4096),
+    text("action_complete_redirect_url", 4096),
+];
+const PREPARE: &[Field] = &[text("strategy", 64).required(), text("redirect_url", 4096)];
+const ATTEMPT: &[Field] = &[text("strategy", 64).required(), text("code", 32)];
+
+/// Operations.
+pub const OPS: &[Op] = &[
+    Op::fapi("POST", "/v1/client/sign_ups", "createSignUps", Guard::Browser, handler!(create)).fields(FIELDS).envelopes::<SignUpResource>(),
+    Op::fapi("GET", "/v1/client/sign_ups/{sign_up_id}", "getSignUps", Guard::Browser, handler!(show)).envelopes::<SignUpResource>(),
+    Op::fapi("PATCH", "/v1/client/sign_ups/{sign_up_id}", "updateSignUps", Guard::Browser, handler!(update)).fields(FIELDS).envelopes::<SignUpResource>(),
+    Op::fapi("POST", "/v1/client/sign_ups/{sign_up_id}/prepare_verification", "prepareSignUpsVerification", Guard::Browser, handler!(prepare)).fields(PREPARE).envelopes::<SignUpResource>(),
+    Op::fapi("POST", "/v1/client/sign_ups/{sign_up_id}/attempt_verification", "attemptSignUpsVerification", Guard::Browser, handler!(attempt)).fields(ATTEMPT).envelopes::<SignUpResource>(),
+];
+
+/// The strategy of a request: only codes by mail verify a sign-up's field.
+fn strategy(call: &Call) -> Result<Strategy> {
+    let word = call.form.text("strategy").unwrap_or_default();
+    Ok(Strategy::parse(word).ok_or_else(|| refuse::form_param_value_invalid("strategy").at("strategy"))?)
+}
+
+/// A sign-up by another way (social, ticket) is not served.
+fn check_strategy(call: &Call) -> Result<()> {
+    if call.form.text("strategy").is_some() { strategy(call).map(drop) } else { Ok(()) }
+}
+
+async fn create(cx: &Cx, call: &Call) -> Result<Reply> {
+    check_strategy(call)?;
+    envelope(cx, ops::create(cx, &call.form).await?).await
+}
+
+async fn show(cx: &Cx, call: &Call) -> Result<Reply> {
+    envelope(cx, ops::show(cx, call.param("sign_up_id")).await?).await
+}
+
+async fn update(cx: &Cx, call: &Call) -> Result<Reply> {
+    check_strategy(call)?;
+    envelope(cx, ops::update(cx, call.param("sign_up_id"), &call.form).await?).await
+}
+
+async fn prepare(cx: &Cx, call: &Call) -> Result<Reply> {
+    envelope(cx, ops::prepare(cx, call.param("sign_up_id"), strategy(call)?).await?).await
+}
+
+async fn attempt(cx: &Cx, call: &Call) -> Result<Reply> {
+    if strategy(call)? != Strategy::EmailCode {
+        return Err(refuse::verification_strategy_invalid().at("strategy").into());
+    }
+    let code = call.form.text("code").ok_or_else(|| refuse::form_param_missing("code").at("code"))?;
+    envelope(cx, ops::attempt(cx, call.param("sign_up_id"), code).await?).await
+}

@@ -1,0 +1,33 @@
+//! A sign-up's row.
+use usher_db::row;
+use usher_types::Timestamp;
+use usher_types::id::{ClientId, InstanceId, SessionId, SignUpId, UserId, VerificationId};
+
+/// Milliseconds an attempt stays open.
+pub const LIFE_MS: i64 = 24 * 3600 * 1000;
+
+row! {
+    /// A sign-up.
+    pub struct SignUpRow {
+        pub instance_id: InstanceId,
+        pub id: SignUpId,
+        pub client_id: ClientId,
+        pub email_address: Option<String>,
+        pub username: Option<String>,
+        pub first_name: Option<String>,
+        pub last_name: Option<String>,
+        pub password_stored: Option<String>,
+        pub unsafe_metadata: String,
+        pub external_id: Option<String>,
+        pub custom_action: bool,
+        pub locale: Option<String>,
+        pub legal_accepted_at: Option<Timestamp>,
+        pub email_verification_id: Option<VerificationId>,
+        pub email_verified: bool,
+        pub created_user_id: Option<UserId>,
+        pub created_session_id: Option<SessionId>,
+        pub abandon_at: Timestamp,
+        pub created_at: Timestamp,
+        pub updated_at: Timestamp,
+    }
+}

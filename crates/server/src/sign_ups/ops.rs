@@ -1,0 +1,373 @@
+//! Use cases of sign-ups. Each: read, slow work, one write transaction, announce after the commit.
+use super::flow::{self, Status};
+use super::model::{LIFE_MS, SignUpRow};
+use super::resource::SignUpResource;
+use super::store;
+use crate::clients::ops::{self as clients, Held};
+use crate::clients::store as client_store;
+use crate::cx::Cx;
+use crate::identifiers;
+use crate::identifiers::email::EmailAddress;
+use crate::instances::settings::{Presence, SignUpMode};
+use crate::sessions;
+use crate::strategies::Strategy;
+use crate::users;
+use crate::users::model::normal_username;
+use crate::users::ops::create::{NewEmail, NewUser, check_username};
+use crate::users::password;
+use crate::verifications::ops::{self as codes, Delivery, Outcome};
+use crate::verifications::store as verification_store;
+use usher_db::Tx;
+use usher_http::form::{Form, Patch};
+use usher_types::error::codes as refuse;
+use usher_types::id::{ClientId, SignUpId, VerificationId};
+use usher_types::{ApiError, Error, Result};
+
+/// The fields of a request, checked against the settings; a password is hashed already.
+#[derive(Debug)]
+struct Given {
+    email: Patch<EmailAddress>,
+    username: Patch<String>,
+    first_name: Patch<String>,
+    last_name: Patch<String>,
+    password_stored: Option<String>,
+    unsafe_metadata: Option<String>,
+    locale: Patch<String>,
+    legal_accepted: bool,
+}
+
+/// Checks the fields against the settings and hashes the password. `before` holds what was given earlier: a password
+/// may not equal those identifiers either.
+async fn given(cx: &Cx, form: &Form, before: Option<&SignUpRow>) -> Result<Given> {
+    let settings = &cx.instance.settings;
+    let a = &settings.attributes;
+    let mut faults: Vec<ApiError> = Vec::new();
+    let offered = [("email_address", a.email_address), ("username", a.username), ("first_name", a.first_name), ("last_name", a.last_name), ("password", a.password), ("phone_number", Presence::Off), ("web3_wallet", Presence::Off)];
+    for (name, presence) in offered {
+        if form.text(name).is_some() && !presence.enabled() {
+            faults.push(refuse::form_param_unknown(name).at(name));
+        }
+    }
+    let email = match form.patch("email_address") {
+        Patch::Set(text) => match EmailAddress::parse(&text) {
+            Some(address) => Patch::Set(address),
+            None => {
+                faults.push(refuse::form_param_format_invalid("email address").at("email_address"));
+                Patch::Absent
+            }
+        },
+        Patch::Null => Patch::Null,
+        Patch::Absent => Patch::Absent,
+    };
+    let username = match form.patch("username") {
+        Patch::Set(text) => match check_username(settings, &text) {
+            Ok(name) => Patch::Set(name),
+            Err(e) => {
+                faults.push(e);
+                Patch::Absent
+            }
+        },
+        other => other,
+    };
+    if let Some(text) = form.text("password") {
+        let mut own: Vec<&str> = vec![form.text("email_address").unwrap_or_default(), form.text("username").unwrap_or_default()];
+        own.extend(before.and_then(|b| b.email_address.as_deref()));
+        own.extend(before.and_then(|b| b.username.as_deref()));
+        if let Err(e) = password::verdict(settings, "password", text, &own) {
+            faults.push(e);
+        }
+    }
+    if let Some(fault) = ApiError::join(faults) {
+        return Err(fault.into());
+    }
+    let password_stored = match form.text("password") {
+        Some(text) => Some(password::hash(cx, text).await?),
+        None => None,
+    };
+    Ok(Given {
+        email,
+        username,
+        first_name: form.patch("first_name"),
+        last_name: form.patch("last_name"),
+        password_stored,
+        unsafe_metadata: form.object("unsafe_metadata").map(|m| serde_json::Value::Object(m.clone()).to_string()),
+        locale: form.patch("locale"),
+        legal_accepted: form.flag("legal_accepted") == Some(true),
+    })
+}
+
+/// The one verdict on who may sign up.
+fn check_mode(cx: &Cx) -> Result<()> {
+    match cx.instance.settings.sign_up_mode {
+        SignUpMode::Public => Ok(()),
+        SignUpMode::Restricted => Err(refuse::sign_up_mode_restricted().into()),
+        SignUpMode::Waitlist => Err(refuse::sign_up_restricted_waitlist().into()),
+    }
+}
+
+async fn resource(cx: &Cx, tx: &mut Tx, row: &SignUpRow) -> Result<SignUpResource> {
+    let verification = match &row.email_verification_id {
+        Some(id) => verification_store::find(tx, id).await?,
+        None => None,
+    };
+    Ok(SignUpResource::new(cx, row, verification.as_ref()))
+}
+
+/// The client's open attempt, for its resource; `None` once it is over.
+///
+/// # Errors
+/// The database's.
+pub async fn open(cx: &Cx, tx: &mut Tx, id: &SignUpId, client: &ClientId) -> Result<Option<SignUpResource>> {
+    let Some(row) = store::find(tx, id).await?.filter(|r| r.client_id == *client) else {
+        return Ok(None);
+    };
+    if flow::status(&row, cx.now) == Status::MissingRequirements { resource(cx, tx, &row).await.map(Some) } else { Ok(None) }
+}
+
+async fn mine(cx: &Cx, tx: &mut Tx, id: &str) -> Result<SignUpRow> {
+    let client = cx.client_id().ok_or_else(|| refuse::resource_not_found("sign-up"))?;
+    let id = SignUpId::parse(id).ok_or_else(|| refuse::resource_not_found("sign-up"))?;
+    let found = store::find(tx, &id).await?.filter(|r| r.client_id == client);
+    Ok(found.ok_or_else(|| refuse::resource_not_found("sign-up"))?)
+}
+
+/// An attempt of the browser's client, also a completed one.
+///
+/// # Errors
+/// 404 for others' and unknown ones.
+pub async fn show(cx: &Cx, id: &str) -> Result<SignUpResource> {
+    let mut tx = cx.read().await?;
+    let row = mine(cx, &mut tx, id).await?;
+    resource(cx, &mut tx, &row).await
+}
+
+/// Refuses taken identifiers. Where enumeration protection is on a taken address is not told of here: whoever proves to
+/// own it by the code learns it then.
+async fn check_free(cx: &Cx, tx: &mut Tx, row: &SignUpRow) -> Result<()> {
+    let mut faults = Vec::new();
+    if let Some(address) = &row.email_address
+        && !cx.instance.settings.enumeration_protection
+        && identifiers::store::claimed(tx, address).await?.is_some()
+    {
+        faults.push(refuse::identifier_taken("email_address"));
+    }
+    if let Some(name) = &row.username
+        && users::store::by_username(tx, &normal_username(name)).await?.is_some()
+    {
+        faults.push(refuse::identifier_taken("username"));
+    }
+    ApiError::join(faults).map_or(Ok(()), |e| Err(e.into()))
+}
+
+/// Writes given fields into a row. A changed address is unproved.
+fn apply(cx: &Cx, row: &mut SignUpRow, given: &Given) {
+    let email = match &given.email {
+        Patch::Absent => row.email_address.clone(),
+        Patch::Null => None,
+        Patch::Set(address) => Some(address.as_str().to_owned()),
+    };
+    if email != row.email_address {
+        row.email_address = email;
+        row.email_verified = false;
+        row.email_verification_id = None;
+    }
+    row.username = given.username.clone().over(row.username.take());
+    row.first_name = given.first_name.clone().over(row.first_name.take());
+    row.last_name = given.last_name.clone().over(row.last_name.take());
+    row.locale = given.locale.clone().over(row.locale.take());
+    if given.password_stored.is_some() {
+        row.password_stored.clone_from(&given.password_stored);
+    }
+    if let Some(metadata) = &given.unsafe_metadata {
+        row.unsafe_metadata.clone_from(metadata);
+    }
+    if given.legal_accepted && row.legal_accepted_at.is_none() {
+        row.legal_accepted_at = Some(cx.now);
+    }
+    row.updated_at = cx.now;
+}
+
+/// Starts an attempt; it replaces the client's current one. With `transfer`, the address that a sign-in proved is taken
+/// over.
+///
+/// # Errors
+/// 403 where sign-ups are not public; 400 where the client is signed in; 422 for fields.
+pub async fn create(cx: &Cx, form: &Form) -> Result<SignUpResource> {
+    check_mode(cx)?;
+    let transfer = form.flag("transfer") == Some(true);
+    let given = given(cx, form, None).await?;
+    let (held, row, changed) = usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
+        let mut held = clients::hold_or_create(cx, &mut tx).await?;
+        if cx.instance.settings.single_session_mode && !clients::live_sessions(cx, &mut tx, &held.row.id).await?.is_empty() {
+            return Err(refuse::session_exists().into());
+        }
+        let mut row = SignUpRow {
+            instance_id: cx.instance.row.id.clone(),
+            id: SignUpId::compose(cx.now, &cx.fresh()),
+            client_id: held.row.id.clone(),
+            email_address: None,
+            username: None,
+            first_name: None,
+            last_name: None,
+            password_stored: None,
+            unsafe_metadata: "{}".to_owned(),
+            external_id: None,
+            custom_action: false,
+            locale: None,
+            legal_accepted_at: None,
+            email_verification_id: None,
+            email_verified: false,
+            created_user_id: None,
+            created_session_id: None,
+            abandon_at: cx.now.plus_ms(LIFE_MS),
+            created_at: cx.now,
+            updated_at: cx.now,
+        };
+        apply(cx, &mut row, &given);
+        if transfer {
+            let address = crate::sign_ins::ops::take_transferable(cx, &mut tx, &held).await?.ok_or_else(refuse::account_transfer_invalid)?;
+            row.email_address = Some(address.as_str().to_owned());
+            row.email_verified = true;
+        }
+        check_free(cx, &mut tx, &row).await?;
+        store::insert(&mut tx, &row).await?;
+        client_store::set_sign_up(&mut tx, &held.row.id, Some(&row.id), cx.now).await?;
+        let changed = finish(cx, &mut tx, &mut held, &mut row).await?;
+        Ok::<_, Error>((held, row, changed))
+    })?;
+    conclude(cx, &held, &row, changed).await
+}
+
+/// Adds to, or changes, the client's current attempt.
+///
+/// # Errors
+/// As [`create`]; 404 for others' attempts; 400 for one that is over.
+pub async fn update(cx: &Cx, id: &str, form: &Form) -> Result<SignUpResource> {
+    check_mode(cx)?;
+    let mut view = cx.read().await?;
+    let before = mine(cx, &mut view, id).await?;
+    drop(view);
+    let given = given(cx, form, Some(&before)).await?;
+    let (held, row, changed) = usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
+        let (mut held, mut row) = current(cx, &mut tx, id).await?;
+        apply(cx, &mut row, &given);
+        check_free(cx, &mut tx, &row).await?;
+        store::update(&mut tx, &row).await?;
+        let changed = finish(cx, &mut tx, &mut held, &mut row).await?;
+        Ok::<_, Error>((held, row, changed))
+    })?;
+    conclude(cx, &held, &row, changed).await
+}
+
+/// The client's current attempt under the client's lock, still open.
+async fn current(cx: &Cx, tx: &mut Tx, id: &str) -> Result<(Held, SignUpRow)> {
+    let client = cx.client.as_ref().ok_or_else(|| refuse::resource_not_found("sign-up"))?;
+    let held = clients::hold(tx, client).await?;
+    let row = mine(cx, tx, id).await?;
+    if held.row.sign_up_id.as_ref() != Some(&row.id) || flow::status(&row, cx.now) != Status::MissingRequirements {
+        return Err(refuse::invalid_action_for_session().into());
+    }
+    Ok((held, row))
+}
+
+/// Makes the user and the session where nothing is missing any more. The stamp of the client's sessions when they
+/// changed.
+async fn finish(cx: &Cx, tx: &mut Tx, held: &mut Held, row: &mut SignUpRow) -> Result<Option<i64>> {
+    if !flow::is_ready(row, &cx.instance.settings) {
+        return Ok(None);
+    }
+    let unsafe_metadata = serde_json::from_str::<serde_json::Value>(&row.unsafe_metadata)?.as_object().cloned();
+    let emails = row.email_address.as_deref().and_then(EmailAddress::parse).map(|address| NewEmail { address, verified_by: Some(Strategy::EmailCode.word()), reserved: false });
+    let new = NewUser {
+        external_id: row.external_id.clone(),
+        username: row.username.clone(),
+        first_name: row.first_name.clone(),
+        last_name: row.last_name.clone(),
+        locale: row.locale.clone(),
+        emails: emails.into_iter().collect(),
+        password_stored: row.password_stored.clone(),
+        unsafe_metadata,
+        legal_accepted_at: row.legal_accepted_at,
+        ..NewUser::default()
+    };
+    let user = users::ops::create::create(cx, tx, new).await?;
+    let strategy = if row.password_stored.is_some() { Strategy::Password } else { Strategy::EmailCode };
+    let session = sessions::ops::complete(cx, tx, held, &user, strategy.word()).await?;
+    row.created_user_id = Some(user.id);
+    row.created_session_id = Some(session.id);
+    row.password_stored = row.password_stored.as_ref().map(|_| String::new());
+    row.updated_at = cx.now;
+    store::update(tx, row).await?;
+    client_store::set_sign_up(tx, &held.row.id, None, cx.now).await?;
+    client_store::set_sign_in(tx, &held.row.id, None, cx.now).await?;
+    Ok(Some(clients::uat(&held.row, 1)))
+}
+
+async fn conclude(cx: &Cx, held: &Held, row: &SignUpRow, changed: Option<i64>) -> Result<SignUpResource> {
+    clients::announce(cx, held, changed);
+    let mut tx = cx.read().await?;
+    resource(cx, &mut tx, row).await
+}
+
+/// Sends a code to the attempt's address.
+///
+/// # Errors
+/// 400 for other strategies and where there is no address; 429 for a second code too soon.
+pub async fn prepare(cx: &Cx, id: &str, strategy: Strategy) -> Result<SignUpResource> {
+    if strategy != Strategy::EmailCode {
+        return Err(refuse::verification_strategy_invalid().at("strategy").into());
+    }
+    let row = usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
+        let (_held, mut row) = current(cx, &mut tx, id).await?;
+        if row.email_verified {
+            return Err(refuse::verification_already_verified().into());
+        }
+        let address = row.email_address.as_deref().and_then(EmailAddress::parse).ok_or_else(|| refuse::form_param_missing("email_address").at("email_address"))?;
+        let previous = row.email_verification_id.clone();
+        let verification = codes::start_email_code(cx, &mut tx, Strategy::EmailCode.word(), &address, previous.as_ref(), Delivery::Send).await?;
+        row.email_verification_id = Some(verification.id);
+        row.updated_at = cx.now;
+        store::update(&mut tx, &row).await?;
+        Ok::<_, Error>(row)
+    })?;
+    let mut tx = cx.read().await?;
+    resource(cx, &mut tx, &row).await
+}
+
+/// Tries the code. Where the address became another user's meanwhile, the proof can be spent on a sign-in by transfer.
+///
+/// # Errors
+/// 422 when it is wrong, 400 when it is spent or was never sent; 422 `form_identifier_exists`.
+pub async fn attempt(cx: &Cx, id: &str, code: &str) -> Result<SignUpResource> {
+    check_mode(cx)?;
+    let outcome = usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
+        let (mut held, mut row) = current(cx, &mut tx, id).await?;
+        let verification = row.email_verification_id.clone().ok_or_else(refuse::verification_missing)?;
+        if let Outcome::Refused(refusal) = codes::attempt(cx, &mut tx, &verification, code, Some(&held.row.id)).await? {
+            return Ok(Err(refusal));
+        }
+        if identifiers::store::claimed(&mut tx, row.email_address.as_deref().unwrap_or_default()).await?.is_some() {
+            verification_store::set_status(&mut tx, &verification, "transferable").await?;
+            return Ok(Err(refuse::identifier_taken("email_address")));
+        }
+        row.email_verified = true;
+        row.updated_at = cx.now;
+        store::update(&mut tx, &row).await?;
+        let changed = finish(cx, &mut tx, &mut held, &mut row).await?;
+        Ok::<_, Error>(Ok((held, row, changed)))
+    })?;
+    let (held, row, changed) = outcome?;
+    conclude(cx, &held, &row, changed).await
+}
+
+/// The proved address of a sign-up that turned out to be an existing user's.
+///
+/// # Errors
+/// The database's.
+pub async fn transferable(cx: &Cx, tx: &mut Tx, id: &SignUpId, client: &ClientId) -> Result<Option<(EmailAddress, VerificationId)>> {
+    let Some(row) = store::find(tx, id).await?.filter(|r| r.client_id == *client && flow::status(r, cx.now) == Status::MissingRequirements) else {
+        return Ok(None);
+    };
+    let address = row.email_address.as_deref().and_then(EmailAddress::parse);
+    Ok(address.zip(row.email_verification_id))
+}

@@ -1,0 +1,135 @@
+//! The wire's sign-up (contract fapi §8.6).
+use super::flow;
+use super::model::SignUpRow;
+use crate::cx::Cx;
+use crate::identifiers::resource::VerificationResource;
+use crate::users::resource::metadata;
+use crate::verifications::model::VerificationRow;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
+
+/// A verification of a sign-up's field.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "SignUpVerification")]
+pub struct FieldVerification {
+    /// The verification.
+    #[serde(flatten)]
+    pub verification: VerificationResource,
+    /// `needs_attempt`, or empty once verified.
+    pub next_action: &'static str,
+    /// What can verify the field.
+    pub supported_strategies: Vec<&'static str>,
+}
+
+/// The verifications of a sign-up.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "SignUpVerifications")]
+pub struct Verifications {
+    /// Null before a code was asked for.
+    pub email_address: Option<FieldVerification>,
+    /// None is served yet.
+    pub phone_number: Option<Value>,
+    /// None is served yet.
+    pub web3_wallet: Option<Value>,
+    /// None is served yet.
+    pub external_account: Option<Value>,
+}
+
+/// A sign-up.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "SignUp")]
+pub struct SignUpResource {
+    /// `sign_up_attempt`.
+    pub object: &'static str,
+    /// `sua_…`.
+    pub id: String,
+    /// `missing_requirements`, `complete` or `abandoned`.
+    pub status: &'static str,
+    /// Fields that are demanded.
+    pub required_fields: Vec<&'static str>,
+    /// Fields that are offered.
+    pub optional_fields: Vec<&'static str>,
+    /// Demanded fields that were not given.
+    pub missing_fields: Vec<&'static str>,
+    /// Given fields that are not proved.
+    pub unverified_fields: Vec<&'static str>,
+    /// What is under way.
+    pub verifications: Verifications,
+    /// Given username.
+    pub username: Option<String>,
+    /// Given address.
+    pub email_address: Option<String>,
+    /// None is served yet.
+    pub phone_number: Option<String>,
+    /// None is served yet.
+    pub web3_wallet: Option<String>,
+    /// A password was given.
+    pub password_enabled: bool,
+    /// The same, as clerk-js reads it.
+    pub has_password: bool,
+    /// First name.
+    pub first_name: Option<String>,
+    /// Last name.
+    pub last_name: Option<String>,
+    /// Becomes the user's.
+    pub unsafe_metadata: Value,
+    /// From an invitation; empty yet.
+    pub public_metadata: Value,
+    /// The operator asked for a custom step.
+    pub custom_action: bool,
+    /// The operator's own id; becomes the user's.
+    pub external_id: Option<String>,
+    /// The session, once complete.
+    pub created_session_id: Option<String>,
+    /// The user, once complete.
+    pub created_user_id: Option<String>,
+    /// Unix ms.
+    pub abandon_at: i64,
+    /// Unix ms.
+    pub legal_accepted_at: Option<i64>,
+    /// BCP 47.
+    pub locale: Option<String>,
+}
+
+impl SignUpResource {
+    /// From a row and its verification.
+    #[must_use]
+    pub fn new(cx: &Cx, row: &SignUpRow, verification: Option<&VerificationRow>) -> Self {
+        let settings = &cx.instance.settings;
+        let status = flow::status(row, cx.now);
+        let done = status == flow::Status::Complete;
+        let email_address = verification.map(|v| FieldVerification {
+            verification: VerificationResource::otp(v, cx.now),
+            next_action: if row.email_verified { "" } else { "needs_attempt" },
+            supported_strategies: vec!["email_code"],
+        });
+        Self {
+            object: "sign_up_attempt",
+            id: row.id.as_str().to_owned(),
+            status: status.word(),
+            required_fields: flow::required(settings),
+            optional_fields: flow::optional(settings),
+            missing_fields: if done { Vec::new() } else { flow::missing(row, settings) },
+            unverified_fields: flow::unverified(row),
+            verifications: Verifications { email_address, phone_number: None, web3_wallet: None, external_account: None },
+            username: row.username.clone(),
+            email_address: row.email_address.clone(),
+            phone_number: None,
+            web3_wallet: None,
+            password_enabled: row.password_stored.is_some(),
+            has_password: row.password_stored.is_some(),
+            first_name: row.first_name.clone(),
+            last_name: row.last_name.clone(),
+            unsafe_metadata: metadata(&row.unsafe_metadata),
+            public_metadata: Value::Object(serde_json::Map::new()),
+            custom_action: row.custom_action,
+            external_id: row.external_id.clone(),
+            created_session_id: row.created_session_id.as_ref().map(|i| i.as_str().to_owned()),
+            created_user_id: row.created_user_id.as_ref().map(|i| i.as_str().to_owned()),
+            abandon_at: row.abandon_at.0,
+            legal_accepted_at: row.legal_accepted_at.map(|t| t.0),
+            locale: row.locale.clone(),
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! Bodies: forms and JSON into raw fields; everything else is refused with the right code.
+use super::Incoming;
+use serde_json::Value;
+use usher_http::form::{Raw, group};
+use usher_http::percent;
+use usher_types::Result;
+use usher_types::error::codes as refuse;
+
+/// Decodes the body. An empty one is an empty form, whatever its content type says (contract bapi §1.3).
+///
+/// # Errors
+/// 413 over the limit, 415 for other content types, 400 for bodies that do not decode.
+pub fn decode(request: &Incoming, json_default: bool) -> Result<Raw> {
+    let Some(body) = &request.body else {
+        return Err(refuse::request_body_too_large().into());
+    };
+    if body.is_empty() {
+        return Ok(Raw::new());
+    }
+    let declared = request.header("content-type").unwrap_or(if json_default { "application/json" } else { "application/x-www-form-urlencoded" });
+    let kind = declared.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let text = std::str::from_utf8(body).map_err(|_| refuse::request_body_invalid())?;
+    match kind.as_str() {
+        "application/json" => match serde_json::from_str(text) {
+            Ok(Value::Object(fields)) => Ok(fields.into_iter().collect()),
+            Ok(Value::Null) => Ok(Raw::new()),
+            _ => Err(refuse::request_body_invalid().into()),
+        },
+        "application/x-www-form-urlencoded" => Ok(group(percent::pairs(text).ok_or_else(refuse::request_body_invalid)?)),
+        _ => Err(refuse::unsupported_content_type().into()),
+    }
+}

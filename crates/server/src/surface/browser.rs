@@ -1,0 +1,136 @@
+//! What is particular to browsers: the origin verdict, the client cookie, cookies out, CORS.
+use super::Incoming;
+use crate::clients::store;
+use crate::cx::Cx;
+use crate::route::{Guard, Op, Reply};
+use usher_crypto::digest;
+use usher_http::cookie::{self, SetCookie};
+use usher_http::origin::{Url, split_host};
+use usher_types::Result;
+use usher_types::error::codes as refuse;
+
+/// Seconds that `__client` and `__client_uat` live in a browser: the longest that browsers keep a cookie (400 days).
+pub const COOKIE_LIFE_SECS: i64 = 400 * 24 * 3600;
+
+/// The application's origin when it proxies us, else our own.
+fn own_origin(cx: &Cx) -> String {
+    let scheme = if cx.request.https { "https" } else { "http" };
+    format!("{scheme}://{}", cx.request.host)
+}
+
+/// One verdict on an origin, used for requests and redirects alike.
+#[must_use]
+pub fn origin_allowed(cx: &Cx, origin: &str) -> bool {
+    if cx.instance.allows_origin(origin) {
+        return true;
+    }
+    // The host that the request came to is ours (or the proxy's that proved itself): a page there is same-origin.
+    Url::parse(origin).is_some_and(|u| u.origin() == own_origin(cx)) && (cx.request.proxy_url.is_some() || cx.app.options.development)
+}
+
+/// Refuses foreign origins on everything, and state-changing requests that carry the client but do not say where they
+/// come from (contract fapi §3.7; OWASP CSRF: verify origin with standard headers).
+///
+/// # Errors
+/// 400 `origin_invalid`, `origin_missing`.
+pub fn check_origin(cx: &Cx, request: &Incoming, effective: &str, op: &Op) -> Result<()> {
+    if op.guard == Guard::Public && matches!(effective, "GET" | "HEAD") {
+        return Ok(());
+    }
+    if request.headers.get_all("origin").iter().count() > 1 {
+        return Err(refuse::origin_invalid().into());
+    }
+    if let Some(origin) = &cx.request.origin {
+        return if origin_allowed(cx, origin) { Ok(()) } else { Err(refuse::origin_invalid().into()) };
+    }
+    if matches!(effective, "GET" | "HEAD") {
+        return Ok(());
+    }
+    match request.header("sec-fetch-site") {
+        Some("same-origin") => return Ok(()),
+        Some("cross-site") => return Err(refuse::origin_invalid().into()),
+        _ => {}
+    }
+    if let Some(referer) = request.header("referer") {
+        let allowed = Url::parse(referer).is_some_and(|u| origin_allowed(cx, &u.origin()));
+        return if allowed { Ok(()) } else { Err(refuse::origin_invalid().into()) };
+    }
+    // No browser sends a POST without any of them. What has no cookie has nothing to protect.
+    if cookie::all(&cx.request.cookies, "__client").next().is_some() { Err(refuse::origin_missing().into()) } else { Ok(()) }
+}
+
+/// Finds the client by its cookie. Several cookies of the name are tried (a sibling can toss one in front of ours): the
+/// one that is a live token wins, wherever it stands.
+///
+/// # Errors
+/// The database's.
+pub async fn find_client(cx: &mut Cx) -> Result<()> {
+    let tokens: Vec<String> = cookie::all(&cx.request.cookies, "__client").filter(|t| (20..=128).contains(&t.len())).take(4).map(digest::sha256_hex).collect();
+    if tokens.is_empty() {
+        return Ok(());
+    }
+    let mut tx = cx.read().await?;
+    for hash in tokens {
+        if let Some(client) = store::by_token(&mut tx, &hash).await?
+            && client.expire_at > cx.now
+        {
+            cx.set_client(client);
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// The `Domain` of `__client_uat` and of the handshake nonce: the root domain that our host shares with the apps. None
+/// on loopback and behind an application's proxy, where they stay on the host.
+#[must_use]
+pub fn shared_domain(cx: &Cx) -> Option<&str> {
+    if cx.request.proxy_url.is_some() {
+        return None;
+    }
+    let root = cx.instance.root_domain.as_deref()?;
+    let (host, _) = split_host(&cx.request.host)?;
+    (host == root || host.ends_with(&format!(".{root}"))).then_some(root)
+}
+
+/// Cookies and CORS headers of an answer. `__client` is the last cookie: one official proxy keeps only the last
+/// (contract fapi §0.18).
+pub fn finish(cx: &Cx, reply: &mut Reply) {
+    let outgoing = cx.take_outgoing();
+    let secure = cx.request.https;
+    let suffixed = format!("__client_uat_{}", cx.instance.cookie_suffix);
+    if let Some(stamp) = outgoing.client_uat {
+        let value = stamp.to_string();
+        for name in ["__client_uat", suffixed.as_str()] {
+            let cookie = SetCookie { name, value: Some(&value), domain: shared_domain(cx), http_only: false, secure, max_age_secs: COOKIE_LIFE_SECS };
+            reply.cookies.push(cookie.render());
+        }
+    }
+    let client = SetCookie { name: "__client", value: None, domain: None, http_only: true, secure, max_age_secs: COOKIE_LIFE_SECS };
+    if outgoing.forget_client {
+        reply.cookies.push(client.render());
+    } else if let Some(token) = &outgoing.client_token {
+        reply.cookies.push(SetCookie { value: Some(token), ..client }.render());
+    }
+    reply.headers.push(("vary", "Origin".to_owned()));
+    if let Some(origin) = &cx.request.origin
+        && origin_allowed(cx, origin)
+    {
+        reply.headers.push(("access-control-allow-origin", origin.clone()));
+        reply.headers.push(("access-control-allow-credentials", "true".to_owned()));
+        reply.headers.push(("access-control-expose-headers", "Authorization, Clerk-Db-Jwt, X-Country, Retry-After, Clerk-Trace-Id".to_owned()));
+    }
+}
+
+/// The answer to a preflight: what is allowed, to those who are.
+#[must_use]
+pub fn preflight(cx: &Cx) -> Reply {
+    let mut reply = Reply::empty(204);
+    finish(cx, &mut reply);
+    if reply.headers.iter().any(|(n, _)| *n == "access-control-allow-origin") {
+        reply.headers.push(("access-control-allow-methods", "GET, POST, PUT, PATCH, DELETE".to_owned()));
+        reply.headers.push(("access-control-allow-headers", "Authorization, Content-Type".to_owned()));
+        reply.headers.push(("access-control-max-age", "600".to_owned()));
+    }
+    reply
+}

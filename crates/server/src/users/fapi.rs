@@ -1,0 +1,102 @@
+//! `/v1/me` (contract fapi §8.3).
+use super::model::normal_username;
+use super::ops::create::{check_username, refresh};
+use super::resource::{Audience, UserResource};
+use super::store;
+use crate::clients::fapi::envelope;
+use crate::cx::Cx;
+use crate::handler;
+use crate::identifiers;
+use crate::route::{Call, Guard, Op, Reply};
+use crate::sessions;
+use serde_json::Value;
+use usher_http::form::{Field, Patch, object, text};
+use usher_types::error::codes as refuse;
+use usher_types::id::UserId;
+use usher_types::{Error, Result};
+
+const UPDATE: &[Field] = &[
+    text("username", 256),
+    text("first_name", 256),
+    text("last_name", 256),
+    text("primary_email_address_id", 80),
+    text("primary_phone_number_id", 80),
+    text("primary_web3_wallet_id", 80),
+    object("unsafe_metadata", 8192),
+];
+
+/// Operations.
+pub const OPS: &[Op] = &[
+    Op::fapi("GET", "/v1/me", "getUser", Guard::SignedIn, handler!(show)).envelopes::<UserResource>(),
+    Op::fapi("PATCH", "/v1/me", "patchUser", Guard::SignedIn, handler!(update)).fields(UPDATE).envelopes::<UserResource>(),
+];
+
+async fn resource(cx: &Cx, id: &UserId) -> Result<UserResource> {
+    let mut tx = cx.read().await?;
+    let user = store::find(&mut tx, id).await?.ok_or_else(refuse::authentication_invalid)?;
+    let emails = identifiers::store::of_user(&mut tx, id).await?;
+    Ok(UserResource::new(&user, &emails, &cx.instance, cx.now, Audience::Browser))
+}
+
+async fn show(cx: &Cx, _: &Call) -> Result<Reply> {
+    let (_, user) = sessions::ops::acting(cx).await?;
+    envelope(cx, resource(cx, &user.id).await?).await
+}
+
+async fn update(cx: &Cx, call: &Call) -> Result<Reply> {
+    let (_, user) = sessions::ops::acting(cx).await?;
+    change(cx, &user.id, call).await?;
+    envelope(cx, resource(cx, &user.id).await?).await
+}
+
+/// Changes the user's own profile: names, username, primary address, unsafe metadata; nothing that only servers write.
+async fn change(cx: &Cx, id: &UserId, call: &Call) -> Result<()> {
+    let form = &call.form;
+    let settings = &cx.instance.settings;
+    let a = &settings.attributes;
+    for (name, presence) in [("username", a.username), ("first_name", a.first_name), ("last_name", a.last_name)] {
+        if form.text(name).is_some() && !presence.enabled() {
+            return Err(refuse::form_param_unknown(name).at(name).into());
+        }
+        if form.sent(name) && form.text(name).is_none() && presence.required() {
+            return Err(refuse::form_param_nil(&name.replace('_', " ")).at(name).into());
+        }
+    }
+    for name in ["primary_phone_number_id", "primary_web3_wallet_id"] {
+        if form.text(name).is_some() {
+            return Err(refuse::resource_not_found("identification").at(name).into());
+        }
+    }
+    let username = match form.patch("username") {
+        Patch::Set(text) => Patch::Set(check_username(settings, &text)?),
+        other => other,
+    };
+    usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
+        let mut user = store::find_locked(&mut tx, id).await?.ok_or_else(refuse::authentication_invalid)?;
+        let emails = identifiers::store::of_user(&mut tx, id).await?;
+        user.first_name = form.patch("first_name").over(user.first_name.take());
+        user.last_name = form.patch("last_name").over(user.last_name.take());
+        user.username = username.clone().over(user.username.take());
+        user.username_normal = user.username.as_deref().map(normal_username);
+        if let Some(normal) = &user.username_normal
+            && store::by_username(&mut tx, normal).await?.is_some_and(|other| other.id != user.id)
+        {
+            return Err(refuse::identifier_taken("username").into());
+        }
+        if user.username.is_none() && emails.is_empty() {
+            return Err(refuse::last_required_identification_deletion_failed().into());
+        }
+        if let Some(primary) = form.text("primary_email_address_id") {
+            let found = emails.iter().find(|e| e.id.as_str() == primary && e.is_verified());
+            let found = found.ok_or_else(|| refuse::resource_not_found("email address").at("primary_email_address_id"))?;
+            user.primary_email_address_id = Some(found.id.clone());
+        }
+        if let Some(metadata) = form.object("unsafe_metadata") {
+            user.unsafe_metadata = Value::Object(metadata.clone()).to_string();
+        }
+        user.updated_at = cx.now;
+        refresh(&mut user, &emails);
+        store::update(&mut tx, &user).await.map_err(|e| if e.is_unique() { Error::from(refuse::identifier_taken("username")) } else { e.into() })?;
+        Ok::<_, Error>(())
+    })
+}

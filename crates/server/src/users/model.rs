@@ -1,0 +1,96 @@
+//! A user's row and the pure rules about it.
+use usher_db::row;
+use usher_types::Timestamp;
+use usher_types::id::{IdentificationId, InstanceId, UserId};
+
+row! {
+    /// A user.
+    pub struct UserRow {
+        pub instance_id: InstanceId,
+        pub id: UserId,
+        pub external_id: Option<String>,
+        pub username: Option<String>,
+        pub username_normal: Option<String>,
+        pub first_name: Option<String>,
+        pub last_name: Option<String>,
+        pub locale: Option<String>,
+        pub primary_email_address_id: Option<IdentificationId>,
+        pub primary_email_normal: Option<String>,
+        pub password_stored: Option<String>,
+        pub password_updated_at: Option<Timestamp>,
+        pub password_compromised: bool,
+        pub public_metadata: String,
+        pub private_metadata: String,
+        pub unsafe_metadata: String,
+        pub banned: bool,
+        pub locked: bool,
+        pub locked_until: Option<Timestamp>,
+        pub failed_attempts: i64,
+        pub delete_self_enabled: bool,
+        pub create_organization_enabled: bool,
+        pub create_organizations_limit: Option<i64>,
+        pub bypass_client_trust: bool,
+        pub legal_accepted_at: Option<Timestamp>,
+        pub last_sign_in_at: Option<Timestamp>,
+        pub last_active_at: Option<Timestamp>,
+        pub search: String,
+        pub created_at: Timestamp,
+        pub updated_at: Timestamp,
+    }
+}
+
+impl UserRow {
+    /// A user with nothing but an id.
+    #[must_use]
+    pub fn blank(instance_id: InstanceId, id: UserId, now: Timestamp) -> Self {
+        let empty = || "{}".to_owned();
+        Self {
+            instance_id,
+            id,
+            external_id: None,
+            username: None,
+            username_normal: None,
+            first_name: None,
+            last_name: None,
+            locale: None,
+            primary_email_address_id: None,
+            primary_email_normal: None,
+            password_stored: None,
+            password_updated_at: None,
+            password_compromised: false,
+            public_metadata: empty(),
+            private_metadata: empty(),
+            unsafe_metadata: empty(),
+            banned: false,
+            locked: false,
+            locked_until: None,
+            failed_attempts: 0,
+            delete_self_enabled: true,
+            create_organization_enabled: true,
+            create_organizations_limit: None,
+            bypass_client_trust: false,
+            legal_accepted_at: None,
+            last_sign_in_at: None,
+            last_active_at: None,
+            search: String::new(),
+            created_at: now,
+            updated_at: now,
+        }
+    }
+    /// Locked at this instant: for good (no end), or until an end that is still to come.
+    #[must_use]
+    pub fn is_locked(&self, now: Timestamp) -> bool {
+        self.locked && self.locked_until.is_none_or(|until| until > now)
+    }
+    /// Whole seconds until the lock ends; `None` when there is no lock or no end.
+    #[must_use]
+    pub fn lock_remaining_secs(&self, now: Timestamp) -> Option<i64> {
+        self.locked_until.filter(|_| self.is_locked(now)).map(|until| (until.since(now) + 999) / 1000)
+    }
+}
+
+/// A username as it is compared: trimmed, Unicode lower case.
+#[must_use]
+pub fn normal_username(text: &str) -> String {
+    text.trim().to_lowercase()
+}

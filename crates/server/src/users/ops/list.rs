@@ -1,0 +1,86 @@
+//! Reading users together with their addresses.
+use crate::cx::Cx;
+use crate::identifiers;
+use crate::identifiers::email::EmailRow;
+use crate::users::model::UserRow;
+use crate::users::search::{self, Page, Search};
+use crate::users::store;
+use std::collections::HashMap;
+use usher_db::Tx;
+use usher_types::error::codes as refuse;
+use usher_types::id::UserId;
+use usher_types::{Result, Timestamp};
+
+/// A user with the addresses that are the user's, oldest first.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// The user.
+    pub user: UserRow,
+    /// The addresses.
+    pub emails: Vec<EmailRow>,
+}
+
+/// An id from outside.
+///
+/// # Errors
+/// 404 for what cannot be a user's id.
+pub fn parse_id(id: &str) -> Result<UserId> {
+    Ok(UserId::parse(id).ok_or_else(|| refuse::resource_not_found("user"))?)
+}
+
+/// The user with this id.
+///
+/// # Errors
+/// 404 when the instance has none.
+pub async fn one(cx: &Cx, id: &str) -> Result<Found> {
+    let id = parse_id(id)?;
+    let mut tx = cx.read().await?;
+    let user = store::find(&mut tx, &id).await?.ok_or_else(|| refuse::resource_not_found("user"))?;
+    let emails = identifiers::store::of_user(&mut tx, &id).await?;
+    Ok(Found { user, emails })
+}
+
+/// The user with this id, locked until the transaction ends.
+///
+/// # Errors
+/// 404 when the instance has none.
+pub async fn hold(tx: &mut Tx, id: &UserId) -> Result<Found> {
+    let user = store::find_locked(tx, id).await?.ok_or_else(|| refuse::resource_not_found("user"))?;
+    let emails = identifiers::store::of_user(tx, id).await?;
+    Ok(Found { user, emails })
+}
+
+/// One page of the users that fit. The addresses of the whole page are read at once.
+///
+/// # Errors
+/// The database's.
+pub async fn page(cx: &Cx, search: &Search, page: &Page) -> Result<Vec<Found>> {
+    let mut tx = cx.read().await?;
+    let users = search::list(&mut tx, search, page).await?;
+    let ids: Vec<UserId> = users.iter().map(|u| u.id.clone()).collect();
+    let mut emails: HashMap<UserId, Vec<EmailRow>> = HashMap::new();
+    for email in identifiers::store::of_users(&mut tx, &ids).await? {
+        emails.entry(email.user_id.clone()).or_default().push(email);
+    }
+    Ok(users.into_iter().map(|user| Found { emails: emails.remove(&user.id).unwrap_or_default(), user }).collect())
+}
+
+/// Where a list goes on after this user; `None` when the instance has no such user.
+///
+/// # Errors
+/// The database's.
+pub async fn cursor(cx: &Cx, id: &str) -> Result<Option<(Timestamp, UserId)>> {
+    let Some(id) = UserId::parse(id) else {
+        return Ok(None);
+    };
+    let user = store::find(&mut cx.read().await?, &id).await?;
+    Ok(user.map(|u| (u.created_at, id)))
+}
+
+/// How many users fit.
+///
+/// # Errors
+/// The database's.
+pub async fn count(cx: &Cx, search: &Search) -> Result<i64> {
+    Ok(search::count(&mut cx.read().await?, search).await?)
+}

@@ -1,0 +1,7 @@
+//! Use cases of users.
+pub mod create;
+pub mod list;
+pub mod metadata;
+pub mod moderate;
+pub mod remove;
+pub mod update;

@@ -1,0 +1,50 @@
+//! Removing users, and passwords of users.
+use super::list::{self, Found};
+use super::moderate::{Sessions, end_sessions, forget_tokens};
+use crate::cx::Cx;
+use crate::sessions;
+use crate::users::model::UserRow;
+use crate::users::store;
+use usher_types::{Error, Result};
+
+/// Deletes a user for good; addresses and sessions go with the row. The row as it was comes back.
+///
+/// # Errors
+/// 404.
+pub async fn remove(cx: &Cx, id: &str) -> Result<UserRow> {
+    let id = list::parse_id(id)?;
+    let (user, ended) = usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
+        let found = list::hold(&mut tx, &id).await?;
+        let ended = sessions::store::of_user(&mut tx, &id).await?;
+        store::delete(&mut tx, &id).await?;
+        Ok::<_, Error>((found.user, ended))
+    })?;
+    forget_tokens(cx, &ended);
+    Ok(user)
+}
+
+/// Takes a user's password away, even where nothing else is left to sign in with. Nothing changes without one.
+///
+/// # Errors
+/// 404.
+pub async fn remove_password(cx: &Cx, id: &str, live: Sessions) -> Result<Found> {
+    let id = list::parse_id(id)?;
+    let (found, ended) = usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
+        let mut found = list::hold(&mut tx, &id).await?;
+        if found.user.password_stored.is_none() {
+            return Ok::<_, Error>((found, Vec::new()));
+        }
+        found.user.password_stored = None;
+        found.user.password_updated_at = None;
+        found.user.password_compromised = false;
+        found.user.updated_at = cx.now;
+        store::update(&mut tx, &found.user).await?;
+        let ended = match live {
+            Sessions::End => end_sessions(cx, &mut tx, &id).await?,
+            Sessions::Keep => Vec::new(),
+        };
+        Ok((found, ended))
+    })?;
+    forget_tokens(cx, &ended);
+    Ok(found)
+}

@@ -1,0 +1,222 @@
+//! The wire's user: one shape for FAPI (no private metadata) and BAPI.
+use super::model::UserRow;
+use crate::identifiers::email::EmailRow;
+use crate::identifiers::resource::EmailResource;
+use crate::instances::Instance;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Map, Value};
+use usher_types::Timestamp;
+
+/// A user.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "User")]
+pub struct UserResource {
+    /// `user_…`.
+    pub id: String,
+    /// `user`.
+    pub object: &'static str,
+    /// Unique in the instance.
+    pub username: Option<String>,
+    /// First name.
+    pub first_name: Option<String>,
+    /// Last name.
+    pub last_name: Option<String>,
+    /// BCP 47; on BAPI only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub locale: Option<Option<String>>,
+    /// A picture of ours.
+    pub image_url: String,
+    /// The user uploaded it.
+    pub has_image: bool,
+    /// One of `email_addresses`.
+    pub primary_email_address_id: Option<String>,
+    /// None is served yet.
+    pub primary_phone_number_id: Option<String>,
+    /// None is served yet.
+    pub primary_web3_wallet_id: Option<String>,
+    /// There is a password.
+    pub password_enabled: bool,
+    /// There is a second factor.
+    pub two_factor_enabled: bool,
+    /// There is an authenticator app.
+    pub totp_enabled: bool,
+    /// There are backup codes.
+    pub backup_code_enabled: bool,
+    /// Unix ms.
+    pub mfa_enabled_at: Option<i64>,
+    /// Unix ms.
+    pub mfa_disabled_at: Option<i64>,
+    /// Oldest first.
+    pub email_addresses: Vec<EmailResource>,
+    /// Empty.
+    pub phone_numbers: Vec<Value>,
+    /// Empty.
+    pub web3_wallets: Vec<Value>,
+    /// Empty.
+    pub passkeys: Vec<Value>,
+    /// Empty; on FAPI only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub organization_memberships: Option<Vec<Value>>,
+    /// Empty.
+    pub external_accounts: Vec<Value>,
+    /// Empty.
+    pub saml_accounts: Vec<Value>,
+    /// Empty; on BAPI only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enterprise_accounts: Option<Vec<Value>>,
+    /// Unix ms.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub password_last_updated_at: Option<i64>,
+    /// Read by browsers, written by servers.
+    pub public_metadata: Value,
+    /// Servers only: absent on FAPI.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub private_metadata: Option<Value>,
+    /// Read and written by both.
+    pub unsafe_metadata: Value,
+    /// The operator's own id of the user.
+    pub external_id: Option<String>,
+    /// Unix ms.
+    pub last_sign_in_at: Option<i64>,
+    /// May not sign in until unbanned.
+    pub banned: bool,
+    /// May not sign in until the lock ends.
+    pub locked: bool,
+    /// Whole seconds; null when there is no lock or no end of it.
+    pub lockout_expires_in_seconds: Option<i64>,
+    /// Failed attempts left before the lock.
+    pub verification_attempts_remaining: Option<i64>,
+    /// The user may delete the own account.
+    pub delete_self_enabled: bool,
+    /// The user may create organizations.
+    pub create_organization_enabled: bool,
+    /// How many; absent without a limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub create_organizations_limit: Option<i64>,
+    /// Unix ms.
+    pub last_active_at: Option<i64>,
+    /// Unix ms.
+    pub legal_accepted_at: Option<i64>,
+    /// Exempt from device trust; on BAPI only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bypass_client_trust: Option<bool>,
+    /// Unix ms.
+    pub created_at: i64,
+    /// Unix ms; moves with every change.
+    pub updated_at: i64,
+}
+
+/// Metadata as stored; an object always.
+#[must_use]
+pub fn metadata(text: &str) -> Value {
+    serde_json::from_str(text).ok().filter(Value::is_object).unwrap_or_else(|| Value::Object(Map::new()))
+}
+
+/// Where a user's picture is: made by us from the initials, so that no page asks a third party.
+#[must_use]
+pub fn image_url(instance: &Instance, first: Option<&str>, last: Option<&str>, seed: &str) -> String {
+    let initial = |name: Option<&str>| name.and_then(|n| n.chars().find(|c| c.is_alphanumeric())).map(|c| c.to_uppercase().collect::<String>()).unwrap_or_default();
+    let letters = format!("{}{}", initial(first), initial(last));
+    let hue = usher_crypto::digest::sha256(seed.as_bytes())[0];
+    format!("{}/avatars/{hue}.svg?initials={}", instance.portal_origin, usher_http::percent::encode(&letters))
+}
+
+/// Which API a user is shown on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Audience {
+    /// The user's own browser.
+    Browser,
+    /// The operator's server.
+    Server,
+}
+
+impl UserResource {
+    /// A user with the addresses that are the user's.
+    #[must_use]
+    pub fn new(user: &UserRow, emails: &[EmailRow], instance: &Instance, now: Timestamp, audience: Audience) -> Self {
+        let server = audience == Audience::Server;
+        let max = instance.settings.lockout_max_attempts;
+        Self {
+            id: user.id.as_str().to_owned(),
+            object: "user",
+            username: user.username.clone(),
+            first_name: user.first_name.clone(),
+            last_name: user.last_name.clone(),
+            locale: server.then(|| user.locale.clone()),
+            image_url: image_url(instance, user.first_name.as_deref(), user.last_name.as_deref(), user.id.as_str()),
+            has_image: false,
+            primary_email_address_id: user.primary_email_address_id.as_ref().map(|id| id.as_str().to_owned()),
+            primary_phone_number_id: None,
+            primary_web3_wallet_id: None,
+            password_enabled: user.password_stored.is_some(),
+            two_factor_enabled: false,
+            totp_enabled: false,
+            backup_code_enabled: false,
+            mfa_enabled_at: None,
+            mfa_disabled_at: None,
+            email_addresses: emails.iter().filter(|e| e.user_id == user.id).map(EmailResource::new).collect(),
+            phone_numbers: Vec::new(),
+            web3_wallets: Vec::new(),
+            passkeys: Vec::new(),
+            organization_memberships: (!server).then(Vec::new),
+            external_accounts: Vec::new(),
+            saml_accounts: Vec::new(),
+            enterprise_accounts: server.then(Vec::new),
+            password_last_updated_at: user.password_updated_at.map(|t| t.0),
+            public_metadata: metadata(&user.public_metadata),
+            private_metadata: server.then(|| metadata(&user.private_metadata)),
+            unsafe_metadata: metadata(&user.unsafe_metadata),
+            external_id: user.external_id.clone(),
+            last_sign_in_at: user.last_sign_in_at.map(|t| t.0),
+            banned: user.banned,
+            locked: user.is_locked(now),
+            lockout_expires_in_seconds: user.lock_remaining_secs(now),
+            verification_attempts_remaining: Some((max - user.failed_attempts).max(0)),
+            delete_self_enabled: user.delete_self_enabled,
+            create_organization_enabled: user.create_organization_enabled,
+            create_organizations_limit: user.create_organizations_limit,
+            last_active_at: user.last_active_at.map(|t| t.0),
+            legal_accepted_at: user.legal_accepted_at.map(|t| t.0),
+            bypass_client_trust: server.then_some(user.bypass_client_trust),
+            created_at: user.created_at.0,
+            updated_at: user.updated_at.0,
+        }
+    }
+}
+
+/// What others on the same client may see of a user.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "PublicUserData")]
+pub struct PublicUserData {
+    /// First name.
+    pub first_name: Option<String>,
+    /// Last name.
+    pub last_name: Option<String>,
+    /// A picture.
+    pub image_url: String,
+    /// The user uploaded it.
+    pub has_image: bool,
+    /// Primary address, or username.
+    pub identifier: String,
+    /// `user_…`.
+    pub user_id: String,
+    /// Username.
+    pub username: Option<String>,
+}
+
+impl PublicUserData {
+    /// From a row.
+    #[must_use]
+    pub fn new(user: &UserRow, instance: &Instance) -> Self {
+        Self {
+            first_name: user.first_name.clone(),
+            last_name: user.last_name.clone(),
+            image_url: image_url(instance, user.first_name.as_deref(), user.last_name.as_deref(), user.id.as_str()),
+            has_image: false,
+            identifier: user.primary_email_normal.clone().or_else(|| user.username.clone()).unwrap_or_default(),
+            user_id: user.id.as_str().to_owned(),
+            username: user.username.clone(),
+        }
+    }
+}

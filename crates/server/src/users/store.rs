@@ -1,0 +1,86 @@
+//! SQL of `users`.
+use super::model::UserRow;
+use usher_db::{DbError, Tx, Value, params};
+use usher_types::Timestamp;
+use usher_types::id::{IdentificationId, UserId};
+
+/// Every column, in the order of the struct.
+pub const SELECT: &str = "SELECT instance_id, id, external_id, username, username_normal, first_name, last_name, locale, primary_email_address_id, primary_email_normal, password_stored, password_updated_at, password_compromised, public_metadata, private_metadata, unsafe_metadata, banned, locked, locked_until, failed_attempts, delete_self_enabled, create_organization_enabled, create_organizations_limit, bypass_client_trust, legal_accepted_at, last_sign_in_at, last_active_at, search, created_at, updated_at FROM users";
+
+/// The user with this id.
+pub async fn find(tx: &mut Tx, id: &UserId) -> Result<Option<UserRow>, DbError> {
+    let tenant = tx.tenant().to_owned();
+    tx.first(const_format(SELECT, " WHERE instance_id = ? AND id = ?").as_str(), params![tenant, id]).await
+}
+
+/// The user with this id, locked until the transaction ends: what follows cannot be raced.
+pub async fn find_locked(tx: &mut Tx, id: &UserId) -> Result<Option<UserRow>, DbError> {
+    let tenant = tx.tenant().to_owned();
+    tx.first(const_format(SELECT, " WHERE instance_id = ? AND id = ? $LOCK").as_str(), params![tenant, id]).await
+}
+
+/// The user with this username (normal form).
+pub async fn by_username(tx: &mut Tx, normal: &str) -> Result<Option<UserRow>, DbError> {
+    let tenant = tx.tenant().to_owned();
+    tx.first(const_format(SELECT, " WHERE instance_id = ? AND username_normal = ?").as_str(), params![tenant, normal]).await
+}
+
+/// The user with this external id.
+pub async fn by_external_id(tx: &mut Tx, external_id: &str) -> Result<Option<UserRow>, DbError> {
+    let tenant = tx.tenant().to_owned();
+    tx.first(const_format(SELECT, " WHERE instance_id = ? AND external_id = ?").as_str(), params![tenant, external_id]).await
+}
+
+pub async fn insert(tx: &mut Tx, user: &UserRow) -> Result<(), DbError> {
+    tx.insert("users", UserRow::COLUMNS, &user.values()).await.map(drop)
+}
+
+/// Writes every column of a user that was read under lock in the same transaction.
+pub async fn update(tx: &mut Tx, user: &UserRow) -> Result<(), DbError> {
+    let sets: Vec<String> = UserRow::COLUMNS.iter().skip(2).map(|c| format!("{c} = ?")).collect();
+    let mut values: Vec<Value> = user.values().split_off(2);
+    values.extend(params![user.instance_id, user.id].iter().cloned());
+    tx.run(&format!("UPDATE users SET {} WHERE instance_id = ? AND id = ?", sets.join(", ")), &values).await.map(drop)
+}
+
+pub async fn delete(tx: &mut Tx, id: &UserId) -> Result<u64, DbError> {
+    let tenant = tx.tenant().to_owned();
+    tx.run("DELETE FROM users WHERE instance_id = ? AND id = ?", params![tenant, id]).await
+}
+
+/// Counts a failed attempt; locks the user where `max` is reached. One statement, so that parallel tries all count.
+pub async fn count_failure(tx: &mut Tx, id: &UserId, max: i64, until: Timestamp, now: Timestamp) -> Result<(), DbError> {
+    let tenant = tx.tenant().to_owned();
+    tx.run(
+        "UPDATE users SET failed_attempts = failed_attempts + 1, locked = CASE WHEN failed_attempts + 1 >= ? THEN ? ELSE locked END, locked_until = CASE WHEN failed_attempts + 1 >= ? THEN CAST(? AS BIGINT) ELSE locked_until END, updated_at = ? WHERE instance_id = ? AND id = ?",
+        params![max, true, max, until, now, tenant, id],
+    )
+    .await
+    .map(drop)
+}
+
+/// Notes a completed sign-in and forgets failed attempts.
+pub async fn signed_in(tx: &mut Tx, id: &UserId, now: Timestamp) -> Result<(), DbError> {
+    let tenant = tx.tenant().to_owned();
+    tx.run("UPDATE users SET last_sign_in_at = ?, last_active_at = ?, failed_attempts = 0, locked = ?, locked_until = NULL, updated_at = ? WHERE instance_id = ? AND id = ?", params![now, now, false, now, tenant, id]).await.map(drop)
+}
+
+/// Notes activity.
+pub async fn active(tx: &mut Tx, id: &UserId, now: Timestamp) -> Result<(), DbError> {
+    let tenant = tx.tenant().to_owned();
+    tx.run("UPDATE users SET last_active_at = ? WHERE instance_id = ? AND id = ?", params![now, tenant, id]).await.map(drop)
+}
+
+/// Makes an email address the primary one.
+pub async fn set_primary_email(tx: &mut Tx, id: &UserId, email: Option<&IdentificationId>, normal: Option<&str>, now: Timestamp) -> Result<(), DbError> {
+    let tenant = tx.tenant().to_owned();
+    tx.run("UPDATE users SET primary_email_address_id = ?, primary_email_normal = ?, updated_at = ? WHERE instance_id = ? AND id = ?", params![email, normal, now, tenant, id]).await.map(drop)
+}
+
+/// Two parts of a text, joined. Both are constants of a store file; nothing from outside goes through here.
+pub(crate) fn const_format(head: &'static str, tail: &'static str) -> String {
+    let mut text = String::with_capacity(head.len() + tail.len());
+    text.push_str(head);
+    text.push_str(tail);
+    text
+}

@@ -1,0 +1,111 @@
+//! Making, sending and attempting one-time codes.
+use super::model::{CODE_LIFE_MS, CODE_TRIES, RESEND_AFTER_MS, VerificationRow};
+use super::store;
+use crate::cx::Cx;
+use crate::identifiers::email::EmailAddress;
+use crate::messages;
+use usher_crypto::digest;
+use usher_db::Tx;
+use usher_types::error::codes as refuse;
+use usher_types::id::{ClientId, VerificationId};
+use usher_types::{ApiError, Result};
+
+/// The code of every test identity on development instances (contract fapi §9.4).
+pub const TEST_CODE: &str = "424242";
+
+fn code_hash(cx: &Cx, id: &VerificationId, code: &str) -> String {
+    digest::b64url(&digest::hmac_sha256(&cx.instance.code_key, format!("{id}:{code}").as_bytes()))
+}
+
+/// Whether the code goes to a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// It is mailed.
+    Send,
+    /// Nothing is sent: there is nobody, and the caller must not learn that (enumeration protection).
+    Pretend,
+}
+
+/// Starts a code for an email address: a new verification, and the mail that carries the code, in one transaction.
+/// `previous` is the one it replaces: a second code within 30 seconds is refused, an open older one dies.
+///
+/// # Errors
+/// 429 `verification_code_too_many_requests`.
+pub async fn start_email_code(cx: &Cx, tx: &mut Tx, strategy: &'static str, address: &EmailAddress, previous: Option<&VerificationId>, delivery: Delivery) -> Result<VerificationRow> {
+    let test = cx.instance.test_mode() && address.is_test();
+    if let Some(id) = previous
+        && let Some(old) = store::find(tx, id).await?
+    {
+        let waited = cx.now.since(old.created_at);
+        // Test identities are exempt: nothing is sent to them.
+        if waited < RESEND_AFTER_MS && old.target.as_deref() == Some(address.as_str()) && old.strategy == strategy && !test {
+            let wait = u32::try_from((RESEND_AFTER_MS - waited + 999) / 1000).unwrap_or(30);
+            return Err(refuse::verification_code_too_many_requests().retry_after(wait).into());
+        }
+        store::fail(tx, id).await?;
+    }
+    let id = VerificationId::compose(cx.now, &cx.fresh());
+    let code = if test { TEST_CODE.to_owned() } else { cx.app.rng.digits(6) };
+    let row = VerificationRow {
+        instance_id: cx.instance.row.id.clone(),
+        strategy: strategy.to_owned(),
+        status: "unverified".to_owned(),
+        target: Some(address.as_str().to_owned()),
+        // A pretended code matches nothing.
+        code_hash: (delivery == Delivery::Send).then(|| code_hash(cx, &id, &code)),
+        attempts: 0,
+        verified_at_client: None,
+        expire_at: cx.now.plus_ms(CODE_LIFE_MS),
+        created_at: cx.now,
+        id,
+    };
+    store::insert(tx, &row).await?;
+    if delivery == Delivery::Send && !test {
+        messages::ops::code(cx, tx, address, &code).await?;
+    }
+    Ok(row)
+}
+
+/// The outcome of a try. A refusal is a value, so that the try it cost is committed.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The code was right and is used up now.
+    Verified,
+    /// It was not.
+    Refused(ApiError),
+}
+
+/// Tries a code. Costs a try first, compares in constant time, and is accepted once.
+///
+/// # Errors
+/// The database's.
+pub async fn attempt(cx: &Cx, tx: &mut Tx, id: &VerificationId, code: &str, client: Option<&ClientId>) -> Result<Outcome> {
+    let Some(row) = store::find(tx, id).await? else {
+        return Ok(Outcome::Refused(refuse::verification_missing()));
+    };
+    let refused = match row.status_at(cx.now) {
+        "verified" | "transferable" => Some(refuse::verification_already_verified()),
+        "failed" => Some(refuse::verification_failed()),
+        "expired" => Some(refuse::verification_expired()),
+        _ => None,
+    };
+    if let Some(refused) = refused {
+        return Ok(Outcome::Refused(refused));
+    }
+    if !store::take_try(tx, id, CODE_TRIES, cx.now).await? {
+        store::fail(tx, id).await?;
+        return Ok(Outcome::Refused(refuse::verification_failed()));
+    }
+    let given = code_hash(cx, id, code.trim());
+    let right = row.code_hash.as_ref().is_some_and(|kept| digest::equal(kept.as_bytes(), given.as_bytes()));
+    if !right {
+        if row.attempts + 1 >= CODE_TRIES {
+            store::fail(tx, id).await?;
+        }
+        return Ok(Outcome::Refused(refuse::form_code_incorrect("code").at("code")));
+    }
+    if !store::succeed(tx, id, client).await? {
+        return Ok(Outcome::Refused(refuse::verification_already_verified()));
+    }
+    Ok(Outcome::Verified)
+}

@@ -1,0 +1,254 @@
+//! Every refusal, made in one place: a named constructor for each code of the wire's catalogue that Usher uses.
+//! Style 14: a handler never writes a code or a status as text.
+use super::ApiError;
+
+/// The caller's field `param`, in words for people: `email_address` → `email address`.
+fn words(param: &str) -> String {
+    param.replace('_', " ")
+}
+
+macro_rules! refusals {
+    ($($(#[$doc:meta])* $name:ident($($arg:ident),*) = $status:literal, $code:literal, $short:expr, $long:expr;)*) => {
+        $($(#[$doc])*
+        #[must_use]
+        pub fn $name($($arg: &str),*) -> ApiError {
+            ApiError::new($status, $code, format!($short), format!($long))
+        })*
+        /// Every code with a fixed text, for the OpenAPI documents and the tests.
+        pub const FIXED: &[(u16, &str)] = &[$(($status, $code)),*];
+    };
+}
+
+refusals! {
+    /// No usable session or client came with the request.
+    authentication_invalid() = 401, "authentication_invalid", "Invalid authentication", "This request needs a signed-in session, and none came with it.";
+    /// The caller is known and may not do this.
+    authorization_invalid() = 403, "authorization_invalid", "Not allowed", "You may not do this.";
+    /// `Authorization` is not `Bearer <secret key>`.
+    authorization_header_format_invalid() = 401, "authorization_header_format_invalid", "Invalid Authorization header", "The Authorization header must read: Bearer, a space, and a secret key.";
+    /// The secret key belongs to no instance here.
+    clerk_key_invalid() = 401, "clerk_key_invalid", "The secret key is not valid", "No instance on this server has this secret key. Check the key and the API URL.";
+    /// The `Origin` (or `Referer`) is not one of the instance's.
+    origin_invalid() = 400, "origin_invalid", "Invalid origin", "Requests from this origin are not allowed for this instance.";
+    /// A state-changing request without any statement of where it comes from.
+    origin_missing() = 400, "origin_missing", "Missing origin", "A request that changes state must carry an Origin header.";
+    /// Two ways to say who is calling, at once.
+    origin_authorization_headers_conflict() = 400, "origin_authorization_headers_conflict", "Conflicting headers", "A request may carry an Origin header or an Authorization header, but not both.";
+    /// The host names no instance.
+    invalid_host() = 400, "invalid_host", "Unknown host", "No instance is served under this host name.";
+    /// The server holds this reference operation back.
+    feature_not_implemented(operation) = 501, "feature_not_implemented", "Not served", "This server does not serve {operation} yet.";
+    /// The method does not fit the path.
+    method_not_allowed() = 405, "method_not_allowed", "Method not allowed", "This path does not take this method.";
+    /// Unknown path.
+    not_found() = 404, "resource_not_found", "Not found", "There is nothing at this path.";
+    /// Bodies over the limit.
+    request_body_too_large() = 413, "request_body_too_large", "Request body too large", "The request body is larger than this server takes.";
+    /// Bodies that do not decode.
+    request_body_invalid() = 400, "request_body_invalid", "Invalid request body", "The request body could not be read. Check its syntax and its content type.";
+    /// Content types that are not served.
+    unsupported_content_type() = 415, "unsupported_content_type", "Unsupported content type", "Send the body as application/json or as application/x-www-form-urlencoded.";
+    /// Query strings that do not decode.
+    malformed_request_parameters() = 400, "malformed_request_parameters", "Malformed parameters", "The request's parameters could not be read.";
+    /// More items than one request may carry.
+    bulk_size_exceeded(limit) = 400, "bulk_size_exceeded", "Too many items", "One request can name at most {limit} items.";
+    /// `Clerk-API-Version` is no date of a version.
+    api_version_invalid() = 400, "api_version_invalid", "Invalid API version", "The requested API version is not a known one.";
+    /// Something failed here.
+    internal_clerk_error() = 500, "internal_clerk_error", "Internal error", "Something went wrong on the server. Nothing was changed; the trace id finds it in the server's log.";
+    /// The server is busy or not ready.
+    service_unavailable() = 503, "service_unavailable", "Unavailable", "The server cannot answer at the moment. Try again shortly.";
+    /// Too many requests.
+    too_many_requests() = 429, "too_many_requests", "Too many requests", "Too many requests. Try again later.";
+
+    /// A required field did not come.
+    form_param_missing(param) = 422, "form_param_missing", "is missing", "{param} must be included.";
+    /// A required field came empty.
+    form_param_nil(param) = 422, "form_param_nil", "is empty", "Enter {param}.";
+    /// A field that the operation does not take.
+    form_param_unknown(param) = 422, "form_param_unknown", "is unknown", "{param} is not a parameter of this request.";
+    /// A field that came twice.
+    form_param_duplicate(param) = 422, "form_param_duplicate", "is duplicated", "{param} is included twice.";
+    /// A field that is not of its format.
+    form_param_format_invalid(param) = 422, "form_param_format_invalid", "is invalid", "This is not a valid {param}.";
+    /// A field of another type.
+    form_param_type_invalid(param) = 422, "form_param_type_invalid", "has the wrong type", "{param} is not of the expected type.";
+    /// A value outside the allowed ones.
+    form_param_value_invalid(param) = 422, "form_param_value_invalid", "is invalid", "{param} does not match one of the allowed values.";
+    /// A text over its limit.
+    form_param_max_length_exceeded(param) = 422, "form_param_max_length_exceeded", "is too long", "{param} is too long.";
+    /// A list over its limit.
+    form_param_array_size_exceeded(param) = 422, "form_param_array_size_exceeded", "has too many items", "{param} has too many items.";
+    /// Two lists that belong together differ in length.
+    form_param_array_length_mismatch(param) = 422, "form_param_array_length_mismatch", "has the wrong number of items", "{param} must have as many items as the list it belongs to.";
+    /// An object over its size.
+    form_param_exceeds_allowed_size(param) = 422, "form_param_exceeds_allowed_size", "is too large", "{param} exceeds the maximum allowed size of 8 KB.";
+    /// A date that is none.
+    form_param_invalid_date(param) = 422, "form_param_invalid_date", "is not a date", "{param} must be a date and time as RFC 3339 writes it.";
+    /// An origin that is none.
+    form_invalid_origin(param) = 422, "form_invalid_origin", "is not an origin", "{param} must hold origins such as https://app.example.org, without a path.";
+    /// A date after the present.
+    form_disallow_future_date(param) = 422, "form_disallow_future_date", "is in the future", "{param} may not be in the future.";
+    /// A field that needs another one.
+    form_conditional_param_missing(param) = 422, "form_conditional_param_missing", "is missing", "{param} is needed together with the fields that were sent.";
+    /// A field that may not come with another one.
+    form_conditional_param_disallowed(param) = 422, "form_conditional_param_disallowed", "is not allowed here", "{param} may not be combined with the other fields that were sent.";
+    /// What the instance demands of every user did not come.
+    form_data_missing(params) = 422, "form_data_missing", "Missing data", "This instance demands more of a user: {params}.";
+    /// The identifier is taken.
+    form_identifier_exists(param) = 422, "form_identifier_exists", "is taken", "That {param} is taken. Try another one.";
+    /// Nobody has this identifier.
+    form_identifier_not_found(param) = 422, "form_identifier_not_found", "is unknown", "No account was found with this {param}.";
+    /// The code is wrong.
+    form_code_incorrect(param) = 422, "form_code_incorrect", "is incorrect", "Incorrect {param}. Try again.";
+    /// The password is wrong.
+    form_password_incorrect(param) = 422, "form_password_incorrect", "is incorrect", "The {param} is incorrect. Try again, or use another method.";
+    /// The same, where enumeration protection is on.
+    form_password_or_identifier_incorrect() = 422, "form_password_or_identifier_incorrect", "is incorrect", "The password or the identifier is incorrect. Try again, or use another method.";
+    /// BAPI's own check of a password said no.
+    incorrect_password() = 422, "incorrect_password", "Incorrect password", "The password is incorrect.";
+    /// There is no password to check.
+    no_password_set() = 400, "no_password_set", "No password set", "This user has no password.";
+    /// Passwords are off on this instance.
+    password_disabled() = 403, "password_disabled", "Passwords are off", "Passwords are not enabled on this instance.";
+    /// Authenticator apps are off on this instance.
+    totp_disabled() = 400, "totp_disabled", "Authenticator apps are off", "Authenticator apps are not enabled on this instance.";
+    /// Backup codes are off on this instance.
+    backup_codes_not_available() = 400, "backup_codes_not_available", "Backup codes are off", "Backup codes are not enabled on this instance.";
+    /// Shorter than the policy.
+    form_password_length_too_short(minimum) = 422, "form_password_length_too_short", "is too short", "Passwords must have {minimum} or more characters.";
+    /// Longer than the policy.
+    form_password_length_too_long(maximum) = 422, "form_password_length_too_long", "is too long", "Passwords must have at most {maximum} characters.";
+    /// More bytes than the policy.
+    form_password_size_in_bytes_exceeded(maximum) = 422, "form_password_size_in_bytes_exceeded", "is too long", "Passwords must have at most {maximum} bytes.";
+    /// The policy wants an upper-case letter.
+    form_password_no_uppercase() = 422, "form_password_no_uppercase", "needs an uppercase character", "Passwords must contain at least one uppercase character.";
+    /// The policy wants a lower-case letter.
+    form_password_no_lowercase() = 422, "form_password_no_lowercase", "needs a lowercase character", "Passwords must contain at least one lowercase character.";
+    /// The policy wants a digit.
+    form_password_no_number() = 422, "form_password_no_number", "needs a number", "Passwords must contain at least one number.";
+    /// The policy wants a special character.
+    form_password_no_special_char() = 422, "form_password_no_special_char", "needs a special character", "Passwords must contain at least one special character.";
+    /// Known from breaches, or so common that it is guessed first.
+    form_password_pwned() = 422, "form_password_pwned", "is compromised", "This password is known from a data breach or is very common. Use another one.";
+    /// The password is the identifier.
+    form_password_matches_identifier() = 422, "form_password_matches_identifier", "matches the identifier", "The password may not be the same as your identifier.";
+    /// The imported digest is not of its hasher's format.
+    form_password_digest_invalid_code(param) = 422, "form_password_digest_invalid_code", "is invalid", "{param} is not a digest of the given hasher.";
+    /// Username: characters.
+    form_username_invalid_character() = 422, "form_username_invalid_character", "has an invalid character", "Usernames can only contain letters, numbers, underscores and hyphens.";
+    /// Username: length.
+    form_username_invalid_length(minimum, maximum) = 422, "form_username_invalid_length", "has an invalid length", "Usernames must have between {minimum} and {maximum} characters.";
+    /// Username: digits only.
+    form_username_needs_non_number_char() = 422, "form_username_needs_non_number_char", "needs a letter", "Usernames must contain at least one character that is not a number.";
+
+    /// A session exists already on this client (single-session mode).
+    session_exists() = 400, "session_exists", "Session already exists", "You're already signed in.";
+    /// A sign-in or sign-up was asked to do what its state does not allow.
+    invalid_action_for_session() = 400, "invalid_action_for_session", "Invalid action", "The session's state does not allow this.";
+    /// The strategy is not one that this user can use now.
+    strategy_for_user_invalid() = 400, "strategy_for_user_invalid", "Invalid strategy for this user", "This verification strategy is not available for this account.";
+    /// There is nothing to transfer. 
+    account_transfer_invalid() = 400, "account_transfer_invalid", "Nothing to transfer", "There is no verified external account to transfer from.";
+    /// A sign-up that is over.
+    sign_up_cannot_be_updated() = 403, "sign_up_cannot_be_updated", "Not allowed", "This sign-up is over and can't be changed.";
+    /// The code was right and there is no account yet: sign up by transfer.
+    sign_up_if_missing_transfer() = 404, "sign_up_if_missing_transfer", "No account yet", "There is no account with this identifier yet. Sign up to continue.";
+    /// This sign-in may not turn into a sign-up.
+    sign_up_if_missing_not_allowed() = 422, "sign_up_if_missing_not_allowed", "Not allowed", "Signing up from a sign-in is not possible with these settings.";
+    /// The attempt asked for an account that does not allow it.
+    sign_in_no_identification_for_user() = 404, "sign_in_no_identification_for_user", "No identification", "This account has no identification for this strategy.";
+    /// Nothing was sent yet.
+    verification_missing() = 400, "verification_missing", "Missing verification", "There is no verification to attempt. Prepare one first.";
+    /// The code is too old.
+    verification_expired() = 400, "verification_expired", "Expired", "This verification has expired. Start it again.";
+    /// Too many wrong tries.
+    verification_failed() = 400, "verification_failed", "Failed", "Too many failed attempts. Start the verification again.";
+    /// It has been used.
+    verification_already_verified() = 400, "verification_already_verified", "Already verified", "This verification has already been completed.";
+    /// The strategy is not one of the operation.
+    verification_strategy_invalid() = 400, "verification_strategy_invalid", "Invalid strategy", "This verification strategy is not allowed here.";
+    /// Asked for another code too soon.
+    verification_code_too_many_requests() = 429, "verification_code_too_many_requests", "Too many requests", "A code was sent a moment ago. Wait before asking for another one.";
+
+    /// The account is locked.
+    user_locked() = 403, "user_locked", "Account locked", "This account is locked. Try again later.";
+    /// The account is banned.
+    user_banned() = 403, "user_banned", "Account banned", "This account is banned.";
+    /// Sign-ups are by invitation.
+    sign_up_mode_restricted() = 403, "sign_up_mode_restricted", "Sign-ups are restricted", "New accounts are by invitation only.";
+    /// Sign-ups go to the waitlist.
+    sign_up_restricted_waitlist() = 403, "sign_up_restricted_waitlist", "Sign-ups are restricted", "New accounts are taken from the waitlist only.";
+    /// Only on development instances.
+    request_invalid_for_environment() = 400, "request_invalid_for_environment", "Not on this environment", "This request is allowed on development instances only.";
+    /// Not allowed for this instance's settings.
+    request_invalid_for_instance() = 400, "request_invalid_for_instance", "Not on this instance", "This request is not allowed for this instance.";
+    /// The user would be left without any way to sign in.
+    last_required_identification_deletion_failed() = 400, "last_required_identification_deletion_failed", "Last identification", "The user's last identification can't be deleted.";
+    /// A code that belongs to another one.
+    delete_linked_identification_disallowed() = 400, "delete_linked_identification_disallowed", "Linked identification", "This identification is linked to another account.";
+    /// Somebody else has proved to own it meanwhile.
+    identification_claimed() = 400, "identification_claimed", "Already claimed", "Another account has verified this identification.";
+    /// The identification's state does not allow the change.
+    identification_update_failed(reason) = 400, "identification_update_failed", "Update failed", "The identification cannot be changed like this: {reason}.";
+
+    /// A redirect that is not to one of the instance's places.
+    redirect_url_not_associated_with_instance() = 422, "redirect_url_not_associated_with_instance", "Redirect URL not allowed", "The redirect URL does not belong to this instance.";
+    /// A redirect that is no URL.
+    invalid_redirect_url() = 422, "invalid_redirect_url", "Invalid redirect URL", "The redirect URL is not a valid absolute URL.";
+    /// A handshake nonce that is unknown or too old.
+    invalid_handshake() = 400, "invalid_handshake", "Invalid handshake", "The handshake is unknown or has expired.";
+    /// No client with this token.
+    client_not_found() = 400, "client_not_found", "Client not found", "No client was found for this token.";
+    /// A session token that does not verify.
+    invalid_session_token() = 400, "invalid_session_token", "Invalid session token", "The session token is not valid.";
+
+    /// Refresh: the expired session token does not verify.
+    expired_session_token_invalid() = 401, "expired_session_token_invalid", "Invalid token", "The expired session token is not valid.";
+    /// Refresh: too old.
+    session_refresh_expired_session_token_too_old() = 401, "session_refresh_expired_session_token_too_old", "Token too old", "The expired session token is too old to refresh.";
+    /// Refresh: the session ended.
+    session_refresh_inactive_session() = 401, "session_refresh_inactive_session", "Inactive session", "The session is no longer active.";
+    /// Refresh: there is no such session.
+    session_refresh_session_not_found() = 401, "session_refresh_session_not_found", "Session not found", "The session does not exist.";
+    /// Refresh: the user is gone.
+    session_refresh_user_not_found() = 401, "session_refresh_user_not_found", "User not found", "The session's user does not exist.";
+    /// Refresh: origin and `azp` differ.
+    refresh_request_origin_azp_mismatch() = 401, "refresh_request_origin_azp_mismatch", "Origin mismatch", "The request's origin is not the one the token was made for.";
+    /// Refresh: the origin is none.
+    refresh_request_origin_invalid() = 401, "refresh_request_origin_invalid", "Invalid origin", "The request's origin is not an origin.";
+    /// Refresh: the token does not say where it was made for.
+    expired_session_token_missing_azp() = 401, "expired_session_token_missing_azp", "Missing claim", "The expired session token has no azp claim.";
+    /// Refresh: the token does not say which session it is of.
+    expired_session_token_missing_sid() = 401, "expired_session_token_missing_sid", "Missing claim", "The expired session token has no sid claim.";
+    /// Refresh: the token does not say when it was made.
+    session_refresh_expired_session_token_missing_iat() = 401, "session_refresh_expired_session_token_missing_iat", "Missing claim", "The expired session token has no iat claim.";
+    /// Refresh: token and session differ.
+    refresh_sid_mismatch() = 401, "refresh_sid_mismatch", "Session mismatch", "The refresh token belongs to another session.";
+    /// Refresh: unknown refresh token.
+    refresh_token_not_found() = 401, "refresh_token_not_found", "Refresh token not found", "The refresh token is unknown or no longer valid.";
+}
+
+/// `kind` has no such resource in this instance. The id is not echoed.
+#[must_use]
+pub fn resource_not_found(kind: &str) -> ApiError {
+    ApiError::new(404, "resource_not_found", "Not found", format!("No {kind} was found with this id."))
+}
+
+/// A text over its limit, with the code that the wire uses for every length.
+#[must_use]
+pub fn too_long(param: &str, max: usize) -> ApiError {
+    ApiError::new(422, "form_param_max_length_exceeded", "is too long", format!("{} can have at most {max} characters.", words(param))).at(param)
+}
+
+/// The identifier `param` is taken.
+#[must_use]
+pub fn identifier_taken(param: &str) -> ApiError {
+    form_identifier_exists(&words(param)).at(param)
+}
+
+/// This user is signed in on this client already; `session` is theirs on the same client, never another's.
+#[must_use]
+pub fn identifier_already_signed_in(session: &str) -> ApiError {
+    ApiError::new(400, "identifier_already_signed_in", "Already signed in", "You're already signed in.").with("session_id", session)
+}
