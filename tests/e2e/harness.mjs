@@ -172,6 +172,7 @@ export async function startNextApp(usher) {
   const env = {
     ...usher.env, NODE_ENV: 'production',
     NEXT_PUBLIC_CLERK_PUBLISHABLE_KEY: usher.env.CLERK_PUBLISHABLE_KEY, NEXT_PUBLIC_CLERK_PROXY_URL: '/__clerk',
+    NEXT_PUBLIC_CLERK_JS_URL: '', NEXT_PUBLIC_CLERK_UI_URL: '', // only for apps without the proxy
     NEXT_PUBLIC_CLERK_SIGN_IN_URL: '/sign-in', NEXT_PUBLIC_CLERK_SIGN_UP_URL: '/sign-up', CLERK_FAPI_URL: usher.url,
   };
   await runToEnd(bin('next'), ['build', 'apps/next'], { env });
@@ -244,7 +245,7 @@ export async function signedInAs(page) {
 export const waitForUser = (page, emailAddress) => page.waitForFunction(
   expected => window.Clerk?.loaded && (window.Clerk.user?.primaryEmailAddress?.emailAddress ?? null) === expected, emailAddress);
 
-const press = (page, name) => page.getByRole('button', { name, exact: true }).click();
+export const press = (page, name) => page.getByRole('button', { name, exact: true }).click();
 
 export async function enterCode(page, code) {
   const field = page.getByLabel('Enter verification code');
@@ -252,14 +253,20 @@ export async function enterCode(page, code) {
   await field.first().fill(code);
 }
 
-/** Fills the official SignUp component that `page` shows, up to and with the code that was mailed. */
+/** Waits until the component that signed someone in has handed over to the app. Going on earlier would race with its navigation. */
+export async function arrive(page, emailAddress, path = '/') {
+  await page.waitForURL(url => url.pathname === path);
+  await waitForUser(page, emailAddress);
+}
+
+/** Fills the official SignUp component that `page` shows, up to and with the code that was mailed; ends on the app's first page. */
 export async function signUp(page, usher, { emailAddress, code }) {
   await page.locator('input[name=emailAddress]').fill(emailAddress);
   await page.locator('input[name=password]').fill(password);
   await press(page, 'Continue');
   await page.getByLabel('Enter verification code').first().waitFor();
   await enterCode(page, code ?? await mailedCode(usher, emailAddress));
-  await waitForUser(page, emailAddress);
+  await arrive(page, emailAddress);
 }
 
 /** Fills the official SignIn component that `page` shows: identifier, then password. */
@@ -270,9 +277,12 @@ export async function signIn(page, { emailAddress, password: given = password })
   await press(page, 'Continue');
 }
 
-/** Signs out through the official UserButton. */
-export async function signOut(page) {
+/** Signs out through the official UserButton, up to the new document that follows; `arrived` waits instead where a router stays in the old one. */
+export async function signOut(page, arrived) {
+  await page.evaluate(() => { window.documentOfBefore = true; });
   await page.locator('.cl-userButtonTrigger').click();
   await page.locator('.cl-userButtonPopoverCard').getByRole('button', { name: /Sign out$/ }).click();
+  if (arrived) return arrived();
+  await page.waitForFunction(() => !window.documentOfBefore && document.readyState === 'complete');
   await waitForUser(page, null);
 }

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { clerk, clerkSetup } from '@clerk/testing/playwright';
-import { browse, cookies, newEmailAddress, password, signedInAs, signIn, signOut, signUp, startHtmlApp, startUsher, stopAll, waitForUser } from './harness.mjs';
+import { arrive, browse, cookies, newEmailAddress, password, press, signedInAs, signIn, signOut, signUp, startHtmlApp, startUsher, stopAll, waitForUser } from './harness.mjs';
 
 let usher, app;
 before(async () => { usher = await startUsher(); app = await startHtmlApp(usher); });
@@ -23,8 +23,6 @@ test('a visitor signs up with a mailed code, stays signed in over a reload, and 
 
   await page.goto(`${app.url}/sign-up`);
   await signUp(page, usher, { emailAddress });
-  await page.goto(app.url);
-  await waitForUser(page, emailAddress);
   await page.reload();
   assert.equal(await signedInAs(page), emailAddress);
 
@@ -47,7 +45,6 @@ test('signing out and signing in change the client token, and every older one is
   const emailAddress = newEmailAddress();
   await page.goto(`${app.url}/sign-up`);
   await signUp(page, usher, { emailAddress });
-  await page.goto(app.url);
   const { __client: old } = await cookies(context);
   const [session] = await sessionsOf(old.value);
   assert.ok(session, 'the token opens a session before');
@@ -64,7 +61,7 @@ test('signing out and signing in change the client token, and every older one is
 
   await page.goto(`${app.url}/sign-in`);
   await signIn(page, { emailAddress });
-  await waitForUser(page, emailAddress);
+  await arrive(page, emailAddress);
   const { __client: renewed } = await cookies(context);
   assert.ok(![old.value, signedOut.__client?.value].includes(renewed.value), 'signing in changes the client token');
   assert.equal((await sessionsOf(renewed.value)).length, 1);
@@ -76,7 +73,6 @@ test('a wrong password is refused inline and leaves the visitor signed out', () 
   const emailAddress = newEmailAddress();
   await page.goto(`${app.url}/sign-up`);
   await signUp(page, usher, { emailAddress });
-  await page.goto(app.url);
   await signOut(page);
 
   await page.goto(`${app.url}/sign-in`);
@@ -88,38 +84,39 @@ test('a wrong password is refused inline and leaves the visitor signed out', () 
   assert.equal((await cookies(context)).__session, undefined);
 
   await page.locator('input[name=password]').fill(password);
-  await page.getByRole('button', { name: 'Continue', exact: true }).click();
-  await waitForUser(page, emailAddress);
+  await press(page, 'Continue');
+  await arrive(page, emailAddress);
 }));
 
 test('an unknown address and a wrong code are refused inline', () => browse(async ({ page }) => {
   await page.goto(`${app.url}/sign-in`);
   await page.locator('input[name=identifier]').fill(newEmailAddress('nobody'));
-  await page.getByRole('button', { name: 'Continue', exact: true }).click();
+  await press(page, 'Continue');
   await page.locator('.cl-formFieldErrorText').first().waitFor();
 
   await page.goto(`${app.url}/sign-up`);
   await page.locator('input[name=emailAddress]').fill(newEmailAddress('carol+clerk_test'));
   await page.locator('input[name=password]').fill(password);
-  await page.getByRole('button', { name: 'Continue', exact: true }).click();
+  await press(page, 'Continue');
   await page.getByLabel('Enter verification code').first().fill('000000');
   await page.getByText(/incorrect code/i).first().waitFor();
   assert.equal(await signedInAs(page), null);
 }));
 
-test('@clerk/testing signs in a test address with the fixed code, and with a password', () => browse(async ({ page }) => {
-  const emailAddress = newEmailAddress('bob+clerk_test');
-  await page.goto(`${app.url}/sign-up`);
-  await signUp(page, usher, { emailAddress, code: '424242' });
-
+test('@clerk/testing signs in a test address with the fixed code, and with a password', async () => {
   process.env.CLERK_API_URL = usher.url;
   await clerkSetup({ publishableKey: usher.env.CLERK_PUBLISHABLE_KEY, secretKey: usher.env.CLERK_SECRET_KEY, dotenv: false });
   assert.ok(process.env.CLERK_TESTING_TOKEN);
-  await page.goto(app.url);
-  for (const signInParams of [{ strategy: 'email_code', identifier: emailAddress }, { strategy: 'password', identifier: emailAddress, password }]) {
-    await clerk.signOut({ page });
-    await waitForUser(page, null);
-    await clerk.signIn({ page, signInParams });
-    await waitForUser(page, emailAddress);
+  const identifier = newEmailAddress('bob+clerk_test');
+  await browse(async ({ page }) => {
+    await page.goto(`${app.url}/sign-up`);
+    await signUp(page, usher, { emailAddress: identifier, code: '424242' });
+  });
+  for (const signInParams of [{ strategy: 'email_code', identifier }, { strategy: 'password', identifier, password }]) {
+    await browse(async ({ page }) => {
+      await page.goto(app.url);
+      await clerk.signIn({ page, signInParams });
+      await waitForUser(page, identifier);
+    });
   }
-}));
+});

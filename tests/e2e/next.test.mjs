@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { createClerkClient } from '@clerk/backend';
-import { browse, cookies, newEmailAddress, password, signedInAs, signIn, signOut, signUp, startNextApp, startUsher, stopAll, waitForUser } from './harness.mjs';
+import { arrive, browse, cookies, newEmailAddress, password, signedInAs, signIn, signOut, signUp, startNextApp, startUsher, stopAll, waitForUser } from './harness.mjs';
 
 let usher, app, backend;
 before(async () => {
@@ -23,7 +23,7 @@ function redirects(response) {
   return paths;
 }
 
-test('auth(), currentUser() and auth.protect() know the visitor after sign-up', () => browse(async ({ page }) => {
+test('auth(), currentUser() and auth.protect() know the visitor after sign-up', () => browse(async ({ page, requests }) => {
   const emailAddress = newEmailAddress();
   await page.goto(`${app.url}/private`);
   await page.waitForURL(url => url.pathname === '/sign-in' && url.searchParams.get('redirect_url') === `${app.url}/private`);
@@ -38,6 +38,8 @@ test('auth(), currentUser() and auth.protect() know the visitor after sign-up', 
   assert.equal(await shown(page, 'server-email-address'), emailAddress);
   await page.goto(`${app.url}/private`);
   assert.equal(await shown(page, 'private'), userId);
+  assert.ok(requests.some(url => url.startsWith(`${app.url}/__clerk/npm/@clerk/ui@`)), 'the scripts come through the proxy');
+  assert.deepEqual(requests.filter(url => url.startsWith('http') && ![`${app.url}/`, `${usher.url}/avatars/`].some(home => url.startsWith(home))), []);
 }));
 
 test('auth.protect() sends a visitor to sign in and back', () => browse(async ({ page }) => {
@@ -45,7 +47,7 @@ test('auth.protect() sends a visitor to sign in and back', () => browse(async ({
   await backend.users.createUser({ emailAddress: [emailAddress], password });
   await page.goto(`${app.url}/private`);
   await signIn(page, { emailAddress });
-  await page.waitForURL(`${app.url}/private`);
+  await arrive(page, emailAddress, '/private');
   assert.equal(await shown(page, 'private'), await userIdOf(emailAddress));
 }));
 
@@ -68,7 +70,7 @@ test('a lost __session is restored by one handshake, and sign-out stays final af
   assert.deepEqual(redirects(again), ['/account'], 'one handshake is enough');
 
   await page.goto(app.url);
-  await signOut(page);
+  await signOut(page, () => page.locator('#server-user', { hasText: 'nobody' }).waitFor());
   await page.reload();
   assert.equal(await shown(page, 'server-user'), 'nobody');
   assert.equal(await signedInAs(page), null);

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { createClerkClient } from '@clerk/backend';
-import { browse, newEmailAddress, signedInAs, signIn, signOut, signUp, startUsher, stopAll, waitForUser } from './harness.mjs';
+import { arrive, browse, newEmailAddress, signedInAs, signIn, signOut, signUp, startUsher, stopAll } from './harness.mjs';
 
 let usher, backend;
 before(async () => {
@@ -17,13 +17,11 @@ test('the portal signs a visitor up, out and in again', () => browse(async ({ pa
   const document = await page.goto(`${usher.url}/sign-up`);
   assert.match(document.headers()['content-security-policy'] ?? '', /script-src|default-src/, 'the page has a policy to break');
   await signUp(page, usher, { emailAddress });
-  await page.goto(usher.url);
-  await waitForUser(page, emailAddress);
   await signOut(page);
   await page.goto(`${usher.url}/sign-in`);
   assert.equal(await signedInAs(page), null);
   await signIn(page, { emailAddress });
-  await waitForUser(page, emailAddress);
+  await arrive(page, emailAddress);
   assert.deepEqual(requests.filter(url => url.startsWith('http') && new URL(url).origin !== usher.url), []);
 }));
 

@@ -123,6 +123,7 @@
     links.hidden = links.childElementCount === 0;
 
     within('.body').hidden = !text || (message.channel === 'sms' && !message.subject);
+    within('.body').open = !message.code && links.hidden;
     within('pre').textContent = text;
 
     // The frame is made when it is first opened: fifty of them would cost more than the page.

@@ -99,7 +99,7 @@
     'sign-up': clerk => clerk.mountSignUp(part('component'), { routing: 'path', path: '/sign-up', signInUrl: '/sign-in' }),
     user: clerk => {
       if (!clerk.user) return clerk.redirectToSignIn({ signInForceRedirectUrl: location.href, signUpForceRedirectUrl: location.href });
-      clerk.mountUserButton(part('account'));
+      mountUserButton(clerk);
       clerk.mountUserProfile(part('component'), { routing: 'path', path: '/user' });
     },
     home: clerk => {
@@ -108,6 +108,9 @@
       showHome(clerk);
     },
   };
+
+  const mountUserButton = clerk =>
+    clerk.mountUserButton(part('account'), { userProfileMode: 'navigation', userProfileUrl: '/user' });
 
   let greeted = null;
 
@@ -122,7 +125,7 @@
     part('signed-in').hidden = !user;
     part('signed-out').hidden = Boolean(user);
     if (Boolean(user) === greeted) return;
-    if (user) clerk.mountUserButton(part('account'));
+    if (user) mountUserButton(clerk);
     else if (greeted) clerk.unmountUserButton(part('account'));
     greeted = Boolean(user);
   }

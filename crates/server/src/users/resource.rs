@@ -62,9 +62,8 @@ pub struct UserResource {
     pub external_accounts: Vec<Value>,
     /// Empty.
     pub saml_accounts: Vec<Value>,
-    /// Empty; on BAPI only.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub enterprise_accounts: Option<Vec<Value>>,
+    /// Empty.
+    pub enterprise_accounts: Vec<Value>,
     /// Unix ms.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub password_last_updated_at: Option<i64>,
@@ -162,7 +161,7 @@ impl UserResource {
             organization_memberships: (!server).then(Vec::new),
             external_accounts: Vec::new(),
             saml_accounts: Vec::new(),
-            enterprise_accounts: server.then(Vec::new),
+            enterprise_accounts: Vec::new(),
             password_last_updated_at: user.password_updated_at.map(|t| t.0),
             public_metadata: metadata(&user.public_metadata),
             private_metadata: server.then(|| metadata(&user.private_metadata)),

@@ -1,0 +1,35 @@
+# The menu. `make run` needs a Rust toolchain and Node.js with npm; `make test` installs the rest where it may.
+.PHONY: list run build test check bench evidence assets
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+
+list:
+	@echo "make run      build what is missing and start the development server"
+	@echo "make test     install what the tests need where missing, and run all of them"
+	@echo "make build    the release binary, at $(TARGET)/release/usher"
+	@echo "make check    formatting, lints, layers, sizes"
+	@echo "make bench    benchmarks; refreshes docs/benchmarks.md"
+
+assets:
+	@node web/build.mjs
+
+run: assets
+	cargo run --release --quiet --package usher -- dev
+
+build: assets
+	cargo build --release --package usher
+
+test: assets
+	node tests/run.mjs
+
+check:
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --quiet -- -D warnings
+	cargo build --quiet --package usher
+	cargo xtask layers
+	cargo xtask budget
+	cargo xtask words
+	cargo xtask unserved
+	cargo xtask openapi
+
+bench: build
+	cargo run --release --quiet --package usher-bench -- --out docs/benchmarks.md
