@@ -27,20 +27,35 @@ fn main() -> Result<(), Box<dyn Error>> {
         Err(_) => BTreeMap::new(),
     };
     let built = built.canonicalize().unwrap_or(built);
-    fs::write(Path::new(&env::var("OUT_DIR")?).join("table.rs"), table(&entries, &built)?)?;
+    fs::write(
+        Path::new(&env::var("OUT_DIR")?).join("table.rs"),
+        table(&entries, &built)?,
+    )?;
     Ok(())
 }
 
 fn parse(text: &str) -> Result<BTreeMap<String, Entry>, Box<dyn Error>> {
     let list: serde_json::Value = serde_json::from_str(text)?;
     let mut entries = BTreeMap::new();
-    for item in list.as_array().ok_or("web/build/manifest.json is not a list")? {
+    for item in list
+        .as_array()
+        .ok_or("web/build/manifest.json is not a list")?
+    {
         let text = |name: &str| -> Result<String, String> {
             let found = item[name].as_str();
-            Ok(found.ok_or_else(|| format!("web/build/manifest.json: an entry without {name}"))?.into())
+            Ok(found
+                .ok_or_else(|| format!("web/build/manifest.json: an entry without {name}"))?
+                .into())
         };
-        let size = item["size"].as_u64().ok_or("web/build/manifest.json: an entry without size")?;
-        let entry = Entry { file: text("file")?, mime: text("mime")?, size, sha256: text("sha256")? };
+        let size = item["size"]
+            .as_u64()
+            .ok_or("web/build/manifest.json: an entry without size")?;
+        let entry = Entry {
+            file: text("file")?,
+            mime: text("mime")?,
+            size,
+            sha256: text("sha256")?,
+        };
         entries.insert(text("path")?, entry);
     }
     Ok(entries)
@@ -49,8 +64,22 @@ fn parse(text: &str) -> Result<BTreeMap<String, Entry>, Box<dyn Error>> {
 fn table(entries: &BTreeMap<String, Entry>, built: &Path) -> Result<String, Box<dyn Error>> {
     let mut code = String::from("static ASSETS: &[Asset] = &[\n");
     let mut versions: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for (path, Entry { file, mime, size, sha256 }) in entries {
-        let packed = |ending: &str| format!("include_bytes!({:?})", built.join(format!("{file}.{ending}")));
+    for (
+        path,
+        Entry {
+            file,
+            mime,
+            size,
+            sha256,
+        },
+    ) in entries
+    {
+        let packed = |ending: &str| {
+            format!(
+                "include_bytes!({:?})",
+                built.join(format!("{file}.{ending}"))
+            )
+        };
         // A weak tag, because one tag names the same content in three encodings (RFC 9110 §8.8.1).
         let etag = format!("W/\"{}\"", &sha256[..16]);
         writeln!(

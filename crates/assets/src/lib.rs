@@ -54,7 +54,10 @@ pub fn built() -> bool {
 /// The exact versions embedded of an npm package, as `["6.40.0"]` for `@clerk/clerk-js`; empty for any other package.
 #[must_use]
 pub fn versions(package: &str) -> &'static [&'static str] {
-    VERSIONS.iter().find(|(name, _)| *name == package).map_or(&[], |(_, versions)| versions)
+    VERSIONS
+        .iter()
+        .find(|(name, _)| *name == package)
+        .map_or(&[], |(_, versions)| versions)
 }
 
 /// The embedded version that a selector in a script's address means: a major (`6`) or an exact version (`6.40.0`).
@@ -64,7 +67,14 @@ pub fn versions(package: &str) -> &'static [&'static str] {
 pub fn resolve(package: &str, selector: &str) -> Option<&'static str> {
     let embedded = versions(package);
     let exact = embedded.iter().find(|version| **version == selector);
-    exact.or_else(|| embedded.iter().filter(|version| major(version) == Some(selector)).max_by_key(|v| numbers(v))).copied()
+    exact
+        .or_else(|| {
+            embedded
+                .iter()
+                .filter(|version| major(version) == Some(selector))
+                .max_by_key(|v| numbers(v))
+        })
+        .copied()
 }
 
 /// The plain form, for a client that accepts no compression. Costs an allocation of `len` bytes and the decompression.
@@ -72,7 +82,11 @@ pub fn resolve(package: &str, selector: &str) -> Option<&'static str> {
 pub fn plain(asset: &Asset) -> Vec<u8> {
     let mut content = Vec::with_capacity(asset.len);
     let read = flate2::read::GzDecoder::new(asset.gzip).read_to_end(&mut content);
-    debug_assert!(read.is_ok_and(|len| len == asset.len), "{} is damaged", asset.path);
+    debug_assert!(
+        read.is_ok_and(|len| len == asset.len),
+        "{} is damaged",
+        asset.path
+    );
     content
 }
 
@@ -81,14 +95,20 @@ fn major<'v>(version: &'v &str) -> Option<&'v str> {
 }
 
 fn numbers(version: &str) -> Vec<u64> {
-    version.split('.').map(|part| part.parse().unwrap_or(0)).collect()
+    version
+        .split('.')
+        .map(|part| part.parse().unwrap_or(0))
+        .collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const PACKAGES: [(&str, &str); 2] = [("@clerk/clerk-js", "clerk.browser.js"), ("@clerk/ui", "ui.browser.js")];
+    const PACKAGES: [(&str, &str); 2] = [
+        ("@clerk/clerk-js", "clerk.browser.js"),
+        ("@clerk/ui", "ui.browser.js"),
+    ];
 
     #[test]
     fn the_table_is_sorted_and_every_file_is_found_under_its_path() {
@@ -100,7 +120,13 @@ mod tests {
 
     #[test]
     fn an_unknown_path_is_not_found() {
-        for path in ["", "/", "/npm/@clerk/ui@1.36.0/dist/", "/npm/@clerk/ui@1.36.0/dist/../LICENSE", "/_usher/portal.html"] {
+        for path in [
+            "",
+            "/",
+            "/npm/@clerk/ui@1.36.0/dist/",
+            "/npm/@clerk/ui@1.36.0/dist/../LICENSE",
+            "/_usher/portal.html",
+        ] {
             assert!(find(path).is_none(), "{path}");
         }
     }
@@ -122,14 +148,24 @@ mod tests {
             assert!(find(&format!("/npm/{package}@{version}/dist/{entry}")).is_some());
             assert!(find(&format!("/npm/{package}@{version}/LICENSE")).is_some());
         }
-        for path in ["/_usher/base.css", "/_usher/portal.js", "/_usher/portal.css", "/_usher/inbox.js", "/_usher/inbox.css"] {
+        for path in [
+            "/_usher/base.css",
+            "/_usher/portal.js",
+            "/_usher/portal.css",
+            "/_usher/inbox.js",
+            "/_usher/inbox.css",
+        ] {
             assert!(find(path).is_some(), "{path}");
         }
     }
 
     #[test]
     fn neither_legacy_builds_nor_source_maps_are_embedded() {
-        assert!(!ASSETS.iter().any(|asset| asset.path.contains("legacy") || asset.path.ends_with(".map")));
+        assert!(
+            !ASSETS
+                .iter()
+                .any(|asset| asset.path.contains("legacy") || asset.path.ends_with(".map"))
+        );
     }
 
     #[test]
@@ -138,9 +174,15 @@ mod tests {
             for version in versions(package) {
                 assert_eq!(resolve(package, version), Some(*version));
                 assert!(resolve(package, major(version).unwrap()).is_some());
-                assert_eq!(resolve(package, &format!("{version}-canary.v20260101")), None);
+                assert_eq!(
+                    resolve(package, &format!("{version}-canary.v20260101")),
+                    None
+                );
             }
-            for selector in ["", "5", "5.0.0", "6.39.0", "0", "latest", "canary", "snapshot", "^6", "6.x", "6.40.0 ", "06"] {
+            for selector in [
+                "", "5", "5.0.0", "6.39.0", "0", "latest", "canary", "snapshot", "^6", "6.x",
+                "6.40.0 ", "06",
+            ] {
                 assert_eq!(resolve(package, selector), None, "{package}@{selector}");
             }
         }
@@ -150,10 +192,22 @@ mod tests {
 
     #[test]
     fn the_pages_name_every_value_the_server_fills_in() {
-        for name in ["nonce", "title", "page", "publishable_key", "proxy_url", "application_name", "js_version", "ui_version"] {
+        for name in [
+            "nonce",
+            "title",
+            "page",
+            "publishable_key",
+            "proxy_url",
+            "application_name",
+            "js_version",
+            "ui_version",
+        ] {
             assert!(PORTAL_HTML.contains(&format!("{{{{{name}}}}}")), "{name}");
         }
-        assert!(PORTAL_HTML.contains("{{allowed_redirect_origins}}") && INBOX_HTML.contains("{{nonce}}"));
+        assert!(
+            PORTAL_HTML.contains("{{allowed_redirect_origins}}")
+                && INBOX_HTML.contains("{{nonce}}")
+        );
         assert!(!UNBUILT_HTML.contains("{{"));
     }
 
@@ -161,7 +215,11 @@ mod tests {
     fn the_pages_ask_no_other_host_and_hold_no_script_without_nonce() {
         for page in [PORTAL_HTML, INBOX_HTML, UNBUILT_HTML] {
             assert!(!page.contains("http:") && !page.contains("https:"));
-            assert_eq!(page.matches("<script").count(), page.matches("<script nonce=\"{{nonce}}\" src=\"/_usher/").count());
+            assert_eq!(
+                page.matches("<script").count(),
+                page.matches("<script nonce=\"{{nonce}}\" src=\"/_usher/")
+                    .count()
+            );
         }
     }
 }

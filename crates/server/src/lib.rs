@@ -35,6 +35,7 @@ pub fn operations() -> impl Iterator<Item = &'static route::Op> {
         users::fapi::OPS,
         users::bapi::OPS,
         identifiers::bapi::OPS,
+        identifiers::fapi::OPS,
     ]
     .into_iter()
     .flatten()

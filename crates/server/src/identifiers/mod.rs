@@ -7,6 +7,7 @@
 //! Reference: contract fapi §8.4, bapi §2.2, §3.6.
 pub mod bapi;
 pub mod email;
+pub mod fapi;
 pub mod ops;
 pub mod resource;
 pub mod store;

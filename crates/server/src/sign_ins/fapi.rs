@@ -21,6 +21,7 @@ const CREATE: &[Field] = &[
     text("locale", 35),
 ];
 const PREPARE: &[Field] = &[text("strategy", 64).required(), text("email_address_id", 80), text("redirect_url", 4096)];
+const RESET: &[Field] = &[secret("password", 4096).required(), flag("sign_out_of_other_sessions")];
 const ATTEMPT: &[Field] = &[text("strategy", 64).required(), secret("password", 4096), text("code", 32)];
 
 /// Operations.
@@ -29,6 +30,7 @@ pub const OPS: &[Op] = &[
     Op::fapi("GET", "/v1/client/sign_ins/{sign_in_id}", "getSignIn", Guard::Browser, handler!(show)).envelopes::<SignInResource>(),
     Op::fapi("POST", "/v1/client/sign_ins/{sign_in_id}/prepare_first_factor", "prepareSignInFactorOne", Guard::Browser, handler!(prepare)).fields(PREPARE).envelopes::<SignInResource>(),
     Op::fapi("POST", "/v1/client/sign_ins/{sign_in_id}/attempt_first_factor", "attemptSignInFactorOne", Guard::Browser, handler!(attempt)).fields(ATTEMPT).envelopes::<SignInResource>(),
+    Op::fapi("POST", "/v1/client/sign_ins/{sign_in_id}/reset_password", "resetPassword", Guard::Browser, handler!(reset_password)).fields(RESET).envelopes::<SignInResource>(),
 ];
 
 /// A strategy that this server has; others are refused by name.
@@ -67,7 +69,13 @@ async fn attempt(cx: &Cx, call: &Call) -> Result<Reply> {
     let id = call.param("sign_in_id");
     let sign_in = match strategy(call.form.text("strategy").unwrap_or_default())? {
         Strategy::Password => ops::attempt_password(cx, id, &need("password")?).await?,
-        Strategy::EmailCode => ops::attempt_code(cx, id, &need("code")?).await?,
+        strategy @ (Strategy::EmailCode | Strategy::ResetPasswordEmailCode) => ops::attempt_code(cx, id, strategy, &need("code")?).await?,
     };
     envelope(cx, sign_in).await
+}
+
+async fn reset_password(cx: &Cx, call: &Call) -> Result<Reply> {
+    let new = call.form.text("password").unwrap_or_default();
+    let end_others = call.form.flag("sign_out_of_other_sessions") == Some(true);
+    envelope(cx, ops::reset_password(cx, call.param("sign_in_id"), new, end_others).await?).await
 }

@@ -33,6 +33,8 @@ pub enum Factor {
         safe: String,
         /// It is the primary one.
         primary: bool,
+        /// `EmailCode`, or `ResetPasswordEmailCode`.
+        strategy: Strategy,
     },
 }
 
@@ -42,8 +44,8 @@ impl Factor {
     pub fn resource(&self) -> FactorResource {
         match self {
             Self::Password => FactorResource { strategy: Strategy::Password.word(), safe_identifier: None, email_address_id: None, primary: None },
-            Self::EmailCode { id, safe, primary } => FactorResource {
-                strategy: Strategy::EmailCode.word(),
+            Self::EmailCode { id, safe, primary, strategy } => FactorResource {
+                strategy: strategy.word(),
                 safe_identifier: Some(safe.clone()),
                 email_address_id: Some(id.clone()),
                 primary: Some(*primary),
@@ -109,14 +111,21 @@ fn factors(cx: &Cx, identifier: &str, user: Option<&UserRow>, emails: &[EmailRow
     if a.password.enabled() && (alike || user.is_some_and(|u| u.password_stored.is_some())) {
         out.push(Factor::Password);
     }
-    if !(a.email_address.enabled() && a.email_code) {
+    if !a.email_address.enabled() {
         return out;
+    }
+    let mut codes = Vec::new();
+    if a.email_code {
+        codes.push(Strategy::EmailCode);
+    }
+    if a.password.enabled() && (alike || user.is_some_and(|u| u.password_stored.is_some())) {
+        codes.push(Strategy::ResetPasswordEmailCode);
     }
     if alike || user.is_none() {
         if let Some(address) = EmailAddress::parse(identifier) {
             let real = emails.iter().find(|e| e.claimed && e.email_normal == address.as_str());
             let id = real.map_or_else(|| pretended_id(cx, address.as_str()), |e| e.id.as_str().to_owned());
-            out.push(Factor::EmailCode { id, safe: address.as_str().to_owned(), primary: true });
+            out.extend(codes.iter().map(|&strategy| Factor::EmailCode { id: id.clone(), safe: address.as_str().to_owned(), primary: true, strategy }));
         }
         return out;
     }
@@ -124,7 +133,8 @@ fn factors(cx: &Cx, identifier: &str, user: Option<&UserRow>, emails: &[EmailRow
     for email in emails.iter().filter(|e| e.is_verified()) {
         // Somebody who only knows a username is not told the address.
         let safe = if email.email_normal == identifier { email.email_address.clone() } else { redacted(&email.email_address) };
-        out.push(Factor::EmailCode { id: email.id.as_str().to_owned(), safe, primary: primary.as_ref() == Some(&email.id) });
+        let primary = primary.as_ref() == Some(&email.id);
+        out.extend(codes.iter().map(|&strategy| Factor::EmailCode { id: email.id.as_str().to_owned(), safe: safe.clone(), primary, strategy }));
     }
     out
 }
@@ -259,11 +269,14 @@ pub async fn create(cx: &Cx, start: Start<'_>) -> Result<SignInResource> {
         let mut changed = None;
         if proved == Some(true) {
             changed = finish(cx, &mut tx, &mut held, &mut row, Strategy::Password).await?;
-        } else if let (Some(Strategy::EmailCode), Some(named)) = (start.strategy, &named) {
+        } else if let (Some(wanted @ (Strategy::EmailCode | Strategy::ResetPasswordEmailCode)), Some(named)) = (start.strategy, &named) {
             let ways = factors(cx, &named.identifier, named.user.as_ref(), &named.emails);
-            let first = ways.iter().find_map(|f| if let Factor::EmailCode { id, .. } = f { Some(id.clone()) } else { None });
+            let first = ways.iter().find_map(|f| match f {
+                Factor::EmailCode { id, strategy, .. } if *strategy == wanted => Some(id.clone()),
+                Factor::EmailCode { .. } | Factor::Password => None,
+            });
             let id = first.ok_or_else(refuse::strategy_for_user_invalid)?;
-            prepare_code(cx, &mut tx, &mut row, &id).await?;
+            prepare_code(cx, &mut tx, &mut row, wanted, &id).await?;
         }
         Ok::<_, Error>(Ok((held, row, changed)))
     })?;
@@ -304,6 +317,9 @@ async fn finish(cx: &Cx, tx: &mut Tx, held: &mut Held, row: &mut SignInRow, stra
     row.updated_at = cx.now;
     let user_id = row.user_id.clone().ok_or_else(refuse::strategy_for_user_invalid)?;
     let user = users::store::find_locked(tx, &user_id).await?.ok_or_else(refuse::authentication_invalid)?;
+    if strategy == Strategy::Password && user.password_compromised {
+        return Err(refuse::form_password_compromised().at("password").into());
+    }
     if status(Facts::of(row, cx.now)) != Status::Complete {
         store::update(tx, row).await?;
         return Ok(None);
@@ -328,10 +344,7 @@ async fn current(cx: &Cx, tx: &mut Tx, id: &str) -> Result<(Held, SignInRow)> {
 }
 
 /// Starts a code for one of the attempt's addresses.
-async fn prepare_code(cx: &Cx, tx: &mut Tx, row: &mut SignInRow, email_id: &str) -> Result<()> {
-    if !cx.instance.settings.attributes.email_code {
-        return Err(refuse::strategy_for_user_invalid().into());
-    }
+async fn prepare_code(cx: &Cx, tx: &mut Tx, row: &mut SignInRow, wanted: Strategy, email_id: &str) -> Result<()> {
     let identifier = row.identifier.clone().unwrap_or_default();
     let user = match &row.user_id {
         Some(id) => users::store::find(tx, id).await?,
@@ -341,7 +354,7 @@ async fn prepare_code(cx: &Cx, tx: &mut Tx, row: &mut SignInRow, email_id: &str)
         Some(u) => identifiers::store::of_user(tx, &u.id).await?,
         None => Vec::new(),
     };
-    let offered = factors(cx, &identifier, user.as_ref(), &emails).iter().any(|f| matches!(f, Factor::EmailCode { id, .. } if id == email_id));
+    let offered = factors(cx, &identifier, user.as_ref(), &emails).iter().any(|f| matches!(f, Factor::EmailCode { id, strategy, .. } if id == email_id && *strategy == wanted));
     if !offered {
         return Err(refuse::resource_not_found("email address").into());
     }
@@ -353,11 +366,11 @@ async fn prepare_code(cx: &Cx, tx: &mut Tx, row: &mut SignInRow, email_id: &str)
     if barred && !cx.instance.settings.enumeration_protection && let Some(user) = &user {
         sessions::ops::check_user(cx, user)?;
     }
-    let send = (real.is_some() && !barred) || (user.is_none() && row.sign_up_if_missing);
+    let send = (real.is_some() && !barred) || (user.is_none() && row.sign_up_if_missing && wanted == Strategy::EmailCode);
     let previous = row.first_factor_id.clone();
-    let verification = codes::start_email_code(cx, tx, Strategy::EmailCode.word(), &address, previous.as_ref(), if send { Delivery::Send } else { Delivery::Pretend }).await?;
+    let verification = codes::start_email_code(cx, tx, wanted.word(), &address, previous.as_ref(), if send { Delivery::Send } else { Delivery::Pretend }).await?;
     row.first_factor_id = Some(verification.id);
-    row.first_factor_strategy = Some(Strategy::EmailCode.word().to_owned());
+    row.first_factor_strategy = Some(wanted.word().to_owned());
     row.updated_at = cx.now;
     store::update(tx, row).await?;
     Ok(())
@@ -368,13 +381,13 @@ async fn prepare_code(cx: &Cx, tx: &mut Tx, row: &mut SignInRow, email_id: &str)
 /// # Errors
 /// 404 for an address that is not offered; 400 for strategies that need no preparation; 429 for a second code too soon.
 pub async fn prepare(cx: &Cx, id: &str, strategy: Strategy, email_id: Option<&str>) -> Result<SignInResource> {
-    if strategy != Strategy::EmailCode {
+    if strategy == Strategy::Password {
         return Err(refuse::verification_strategy_invalid().at("strategy").into());
     }
     let email_id = email_id.ok_or_else(|| refuse::form_param_missing("email_address_id").at("email_address_id"))?;
     let row = usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
         let (_held, mut row) = current(cx, &mut tx, id).await?;
-        prepare_code(cx, &mut tx, &mut row, email_id).await?;
+        prepare_code(cx, &mut tx, &mut row, strategy, email_id).await?;
         Ok::<_, Error>(row)
     })?;
     let mut tx = cx.read().await?;
@@ -413,10 +426,14 @@ pub async fn attempt_password(cx: &Cx, id: &str, given: &str) -> Result<SignInRe
 ///
 /// # Errors
 /// 422 when it is wrong, 400 when it is spent or was never sent, 404 where it leads to a sign-up.
-pub async fn attempt_code(cx: &Cx, id: &str, code: &str) -> Result<SignInResource> {
+pub async fn attempt_code(cx: &Cx, id: &str, strategy: Strategy, code: &str) -> Result<SignInResource> {
     let outcome = usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
         let (mut held, mut row) = current(cx, &mut tx, id).await?;
         let verification = row.first_factor_id.clone().ok_or_else(refuse::verification_missing)?;
+        // A code that was sent to set a new password signs nobody in, and the other way round.
+        if row.first_factor_strategy.as_deref() != Some(strategy.word()) {
+            return Err(refuse::verification_missing().into());
+        }
         match codes::attempt(cx, &mut tx, &verification, code, Some(&held.row.id)).await? {
             Outcome::Refused(refusal) => {
                 if refusal.code == "form_code_incorrect"
@@ -434,10 +451,47 @@ pub async fn attempt_code(cx: &Cx, id: &str, code: &str) -> Result<SignInResourc
             verification_store::set_status(&mut tx, &verification, "transferable").await?;
             return Ok(Err(refuse::sign_up_if_missing_transfer()));
         }
-        let changed = finish(cx, &mut tx, &mut held, &mut row, Strategy::EmailCode).await?;
+        row.needs_new_password = strategy == Strategy::ResetPasswordEmailCode;
+        let changed = finish(cx, &mut tx, &mut held, &mut row, strategy).await?;
         Ok::<_, Error>(Ok((held, row, changed)))
     })?;
     conclude(cx, outcome?).await
+}
+
+/// Sets the new password of an attempt that proved to own the address, and completes it. The other sessions of the user
+/// end where that is asked for.
+///
+/// # Errors
+/// 400 where no new password is due; 422 for passwords that the policy refuses.
+pub async fn reset_password(cx: &Cx, id: &str, new: &str, end_others: bool) -> Result<SignInResource> {
+    let mut view = cx.read().await?;
+    let row = mine(cx, &mut view, id).await?;
+    if status(Facts::of(&row, cx.now)) != Status::NeedsNewPassword {
+        return Err(refuse::invalid_action_for_session().into());
+    }
+    let user_id = row.user_id.clone().ok_or_else(refuse::invalid_action_for_session)?;
+    let emails = identifiers::store::of_user(&mut view, &user_id).await?;
+    let user = users::store::find(&mut view, &user_id).await?.ok_or_else(refuse::authentication_invalid)?;
+    drop(view);
+    let own: Vec<&str> = emails.iter().map(|e| e.email_normal.as_str()).chain(user.username.as_deref()).collect();
+    password::verdict(&cx.instance.settings, "password", new, &own)?;
+    let stored = password::hash(cx, new).await?;
+    let client = cx.client.as_ref().ok_or_else(|| refuse::resource_not_found("sign-in"))?;
+    let (held, row, changed) = usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
+        let mut held = clients::hold(&mut tx, client).await?;
+        let mut row = mine(cx, &mut tx, id).await?;
+        if held.row.sign_in_id.as_ref() != Some(&row.id) || status(Facts::of(&row, cx.now)) != Status::NeedsNewPassword {
+            return Err(refuse::invalid_action_for_session().into());
+        }
+        users::ops::own::put_password(cx, &mut tx, &user_id, &stored).await?;
+        if end_others {
+            sessions::store::end_all(&mut tx, &user_id, "revoked", None, cx.now).await?;
+        }
+        row.needs_new_password = false;
+        let changed = finish(cx, &mut tx, &mut held, &mut row, Strategy::ResetPasswordEmailCode).await?;
+        Ok::<_, Error>((held, row, changed))
+    })?;
+    conclude(cx, (held, row, changed)).await
 }
 
 async fn conclude(cx: &Cx, (held, row, changed): (Held, SignInRow, Option<i64>)) -> Result<SignInResource> {

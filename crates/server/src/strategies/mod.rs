@@ -30,4 +30,6 @@ strategies! {
     Password = "password",
     /// A code by mail.
     EmailCode = "email_code",
+    /// A code by mail that allows to set a new password, and nothing before that.
+    ResetPasswordEmailCode = "reset_password_email_code",
 }

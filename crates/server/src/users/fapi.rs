@@ -2,15 +2,15 @@
 use super::model::normal_username;
 use super::ops::create::{check_username, refresh};
 use super::resource::{Audience, UserResource};
-use super::store;
+use super::{ops, store};
 use crate::clients::fapi::envelope;
 use crate::cx::Cx;
 use crate::handler;
 use crate::identifiers;
 use crate::route::{Call, Guard, Op, Reply};
 use crate::sessions;
-use serde_json::Value;
-use usher_http::form::{Field, Patch, object, text};
+use serde_json::{Value, json};
+use usher_http::form::{Field, Patch, flag, object, secret, text};
 use usher_types::error::codes as refuse;
 use usher_types::id::UserId;
 use usher_types::{Error, Result};
@@ -25,11 +25,55 @@ const UPDATE: &[Field] = &[
     object("unsafe_metadata", 8192),
 ];
 
+const METADATA: &[Field] = &[object("unsafe_metadata", 8192).required()];
+const CHANGE_PASSWORD: &[Field] = &[secret("current_password", 4096), secret("new_password", 4096).required(), flag("sign_out_of_other_sessions")];
+const REMOVE_PASSWORD: &[Field] = &[secret("current_password", 4096)];
+
 /// Operations.
 pub const OPS: &[Op] = &[
     Op::fapi("GET", "/v1/me", "getUser", Guard::SignedIn, handler!(show)).envelopes::<UserResource>(),
     Op::fapi("PATCH", "/v1/me", "patchUser", Guard::SignedIn, handler!(update)).fields(UPDATE).envelopes::<UserResource>(),
+    Op::fapi("DELETE", "/v1/me", "deleteUser", Guard::SignedIn, handler!(delete)),
+    Op::fapi("PATCH", "/v1/me/metadata", "updateUserMetadata", Guard::SignedIn, handler!(metadata)).fields(METADATA).envelopes::<UserResource>(),
+    Op::fapi("POST", "/v1/me/change_password", "changePassword", Guard::SignedIn, handler!(change_password)).fields(CHANGE_PASSWORD).envelopes::<UserResource>(),
+    Op::fapi("POST", "/v1/me/remove_password", "deletePassword", Guard::SignedIn, handler!(remove_password)).fields(REMOVE_PASSWORD).envelopes::<UserResource>(),
+    Op::fapi("GET", "/v1/me/phone_numbers", "getPhoneNumbers", Guard::SignedIn, handler!(none)).answers::<Vec<Value>>(),
+    Op::fapi("GET", "/v1/me/web3_wallets", "getWeb3Wallets", Guard::SignedIn, handler!(none)).answers::<Vec<Value>>(),
 ];
+
+/// A kind of identifier that no user of this version has: the list is empty, truly.
+async fn none(cx: &Cx, _: &Call) -> Result<Reply> {
+    sessions::ops::acting(cx).await?;
+    Reply::json(&Vec::<Value>::new())
+}
+
+async fn metadata(cx: &Cx, call: &Call) -> Result<Reply> {
+    let (_, user) = sessions::ops::acting(cx).await?;
+    let new = ops::metadata::Metadata { open: call.form.object("unsafe_metadata").cloned(), ..Default::default() };
+    ops::metadata::update(cx, user.id.as_str(), &new, ops::metadata::How::Merge).await?;
+    envelope(cx, resource(cx, &user.id).await?).await
+}
+
+async fn change_password(cx: &Cx, call: &Call) -> Result<Reply> {
+    let (session, user) = sessions::ops::acting(cx).await?;
+    let form = &call.form;
+    let end_others = form.flag("sign_out_of_other_sessions") == Some(true);
+    ops::own::change_password(cx, &session, &user, form.text("current_password"), form.text("new_password").unwrap_or_default(), end_others).await?;
+    envelope(cx, resource(cx, &user.id).await?).await
+}
+
+async fn remove_password(cx: &Cx, call: &Call) -> Result<Reply> {
+    let (_, user) = sessions::ops::acting(cx).await?;
+    ops::own::remove_password(cx, &user, call.form.text("current_password")).await?;
+    envelope(cx, resource(cx, &user.id).await?).await
+}
+
+async fn delete(cx: &Cx, _: &Call) -> Result<Reply> {
+    let (_, user) = sessions::ops::acting(cx).await?;
+    ops::own::delete(cx, &user).await?;
+    let client = crate::clients::resource::current(cx).await?;
+    Reply::json(&json!({ "response": { "object": "user", "id": user.id, "deleted": true }, "client": client }))
+}
 
 async fn resource(cx: &Cx, id: &UserId) -> Result<UserResource> {
     let mut tx = cx.read().await?;

@@ -135,6 +135,16 @@ refusals! {
     form_password_matches_identifier() = 422, "form_password_matches_identifier", "matches the identifier", "The password may not be the same as your identifier.";
     /// The imported digest is not of its hasher's format.
     form_password_digest_invalid_code(param) = 422, "form_password_digest_invalid_code", "is invalid", "{param} is not a digest of the given hasher.";
+    /// A new password that is the old one.
+    form_new_password_matches_current() = 422, "form_new_password_matches_current", "matches the current one", "Your new password must differ from the current one.";
+    /// The instance demands a password.
+    password_required() = 400, "password_required", "Password required", "A password is needed to sign in here, so it can't be removed.";
+    /// The user may not delete the own account.
+    user_delete_self_not_enabled() = 403, "user_delete_self_not_enabled", "Not allowed", "You can't delete your own account here.";
+    /// More of something than is allowed.
+    quota_exceeded() = 403, "quota_exceeded", "Quota exceeded", "There are too many of these already.";
+    /// The operator marked the password as compromised.
+    form_password_compromised() = 422, "form_password_compromised", "is compromised", "This password may be known to others. Set a new one with \"Forgot password\" to sign in.";
     /// Username: characters.
     form_username_invalid_character() = 422, "form_username_invalid_character", "has an invalid character", "Usernames can only contain letters, numbers, underscores and hyphens.";
     /// Username: length.

@@ -3,5 +3,6 @@ pub mod create;
 pub mod list;
 pub mod metadata;
 pub mod moderate;
+pub mod own;
 pub mod remove;
 pub mod update;

@@ -1,0 +1,134 @@
+//! What users do to their own account: a new password, no password, no account. Each changes the client's token, because
+//! whoever held the old one may be the reason.
+use super::list;
+use super::moderate::forget_tokens;
+use crate::clients::ops as clients;
+use crate::cx::Cx;
+use crate::sessions;
+use crate::sessions::model::SessionRow;
+use crate::users::model::UserRow;
+use crate::users::{password, store};
+use usher_db::Tx;
+use usher_types::error::codes as refuse;
+use usher_types::id::UserId;
+use usher_types::{Error, Result};
+
+/// Stores a hash as the user's password.
+///
+/// # Errors
+/// The database's.
+pub async fn put_password(cx: &Cx, tx: &mut Tx, id: &UserId, stored: &str) -> Result<()> {
+    let mut user = store::find_locked(tx, id).await?.ok_or_else(|| refuse::resource_not_found("user"))?;
+    user.password_stored = Some(stored.to_owned());
+    user.password_updated_at = Some(cx.now);
+    user.password_compromised = false;
+    user.updated_at = cx.now;
+    Ok(store::update(tx, &user).await?)
+}
+
+/// Proves the present password, where there is one; a wrong one counts towards the lock.
+async fn prove_current(cx: &Cx, user: &UserRow, given: Option<&str>) -> Result<()> {
+    let Some(stored) = user.password_stored.as_deref() else {
+        return Ok(());
+    };
+    sessions::ops::check_user(cx, user)?;
+    let given = given.ok_or_else(|| refuse::form_param_missing("current_password").at("current_password"))?;
+    if password::verify(cx, Some(stored), given).await? {
+        return Ok(());
+    }
+    let s = &cx.instance.settings;
+    usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
+        store::count_failure(&mut tx, &user.id, s.lockout_max_attempts, cx.now.plus_secs(s.lockout_minutes.saturating_mul(60)), cx.now).await?;
+        Ok::<_, Error>(())
+    })?;
+    Err(refuse::form_password_incorrect("password").at("current_password").into())
+}
+
+/// Changes, or sets, the password. The other sessions of the user end where that is asked for.
+///
+/// # Errors
+/// 422 for a wrong present password and for new ones that the policy refuses.
+pub async fn change_password(cx: &Cx, session: &SessionRow, user: &UserRow, current: Option<&str>, new: &str, end_others: bool) -> Result<()> {
+    if !cx.instance.settings.attributes.password.enabled() {
+        return Err(refuse::form_param_unknown("new_password").at("new_password").into());
+    }
+    let found = list::one(cx, user.id.as_str()).await?;
+    let own: Vec<&str> = found.emails.iter().map(|e| e.email_normal.as_str()).chain(user.username.as_deref()).collect();
+    prove_current(cx, user, current).await?;
+    if user.password_stored.is_some() && current == Some(new) {
+        return Err(refuse::form_new_password_matches_current().at("new_password").into());
+    }
+    password::verdict(&cx.instance.settings, "new_password", new, &own)?;
+    let stored = password::hash(cx, new).await?;
+    let client = cx.client.as_ref().ok_or_else(refuse::authentication_invalid)?;
+    let (held, ended) = usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
+        let mut held = clients::hold(&mut tx, client).await?;
+        put_password(cx, &mut tx, &user.id, &stored).await?;
+        let mut ended = Vec::new();
+        if end_others {
+            ended = sessions::store::of_user(&mut tx, &user.id).await?;
+            ended.retain(|s| s.id != session.id);
+            sessions::store::end_all(&mut tx, &user.id, "revoked", Some(&session.id), cx.now).await?;
+        }
+        clients::rotate(cx, &mut tx, &mut held).await?;
+        Ok::<_, Error>((held, ended))
+    })?;
+    clients::announce(cx, &held, None);
+    forget_tokens(cx, &ended);
+    Ok(())
+}
+
+/// Takes the password away, where another way to sign in is left.
+///
+/// # Errors
+/// 400 `password_required`, `no_password_set`; 422 for a wrong present password.
+pub async fn remove_password(cx: &Cx, user: &UserRow, current: Option<&str>) -> Result<()> {
+    let a = &cx.instance.settings.attributes;
+    if user.password_stored.is_none() {
+        return Err(refuse::no_password_set().into());
+    }
+    let found = list::one(cx, user.id.as_str()).await?;
+    let other_way = a.email_address.enabled() && a.email_code && found.emails.iter().any(|e| e.is_verified());
+    if a.password.required() || !other_way {
+        return Err(refuse::password_required().into());
+    }
+    prove_current(cx, user, current).await?;
+    let client = cx.client.as_ref().ok_or_else(refuse::authentication_invalid)?;
+    let held = usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
+        let mut held = clients::hold(&mut tx, client).await?;
+        let mut user = store::find_locked(&mut tx, &user.id).await?.ok_or_else(refuse::authentication_invalid)?;
+        user.password_stored = None;
+        user.password_updated_at = None;
+        user.updated_at = cx.now;
+        store::update(&mut tx, &user).await?;
+        clients::rotate(cx, &mut tx, &mut held).await?;
+        Ok::<_, Error>(held)
+    })?;
+    clients::announce(cx, &held, None);
+    Ok(())
+}
+
+/// Deletes the own account, where instance and operator allow it. Every session ends; the client stays, signed out.
+///
+/// # Errors
+/// 403 `user_delete_self_not_enabled`.
+pub async fn delete(cx: &Cx, user: &UserRow) -> Result<()> {
+    if !cx.instance.settings.delete_self || !user.delete_self_enabled {
+        return Err(refuse::user_delete_self_not_enabled().into());
+    }
+    let client = cx.client.as_ref().ok_or_else(refuse::authentication_invalid)?;
+    let (held, ended, stamp) = usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
+        let mut held = clients::hold(&mut tx, client).await?;
+        let ended = sessions::store::of_user(&mut tx, &user.id).await?;
+        store::delete(&mut tx, &user.id).await?;
+        let left = clients::live_sessions(cx, &mut tx, &client.id).await?;
+        crate::clients::store::sessions_changed(&mut tx, &client.id, left.last().map(|s| &s.id), cx.now).await?;
+        held.row.authenticated_at = cx.now;
+        clients::rotate(cx, &mut tx, &mut held).await?;
+        let stamp = clients::uat(&held.row, left.len());
+        Ok::<_, Error>((held, ended, stamp))
+    })?;
+    clients::announce(cx, &held, Some(stamp));
+    forget_tokens(cx, &ended);
+    Ok(())
+}
