@@ -105,6 +105,9 @@ async fn dispatch(app: &Arc<App>, request: &Incoming, path: &str, trace: &str) -
     let api_host = app.options.api_host.is_some() && request.header("host") == app.options.api_host.as_deref();
     let known_fapi = router::find(Api::Fapi, path).is_some();
     let known_bapi = router::find(Api::Bapi, path).is_some();
+    if !known_fapi && !known_bapi && request.method != Method::OPTIONS && !path.starts_with("/v1/") && !path.starts_with("/oauth/") && !path.starts_with("/.well-known/") {
+        return render::error(app, &refuse::not_found().into(), trace);
+    }
     let api = if bearer.is_some() || api_host || (known_bapi && !known_fapi) { Api::Bapi } else { Api::Fapi };
     let (mut reply, effective) = match api {
         Api::Fapi => fapi(app, request, path, trace).await,
