@@ -1,4 +1,6 @@
 //! The binary as a process: what an operator sees at start and stop, and what a crash leaves behind.
+#![expect(clippy::expect_used, reason = "tests say what they expect")]
+
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};

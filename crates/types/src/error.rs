@@ -20,7 +20,7 @@ pub struct ApiError {
     /// Text for people.
     pub long_message: String,
     /// `param_name` and the like.
-    pub meta: Map<String, Value>,
+    pub meta: Box<Map<String, Value>>,
     /// Whole seconds after which another try makes sense (`Retry-After`).
     pub retry_after_secs: Option<u32>,
     /// Further refusals of the same request (form validation), rendered after this one.
@@ -36,7 +36,7 @@ impl ApiError {
             code,
             message: message.into(),
             long_message: long_message.into(),
-            meta: Map::new(),
+            meta: Box::default(),
             retry_after_secs: None,
             more: Vec::new(),
         }
@@ -77,7 +77,7 @@ impl ApiError {
             o.insert("long_message".into(), e.long_message.clone().into());
             o.insert("code".into(), e.code.into());
             if !e.meta.is_empty() {
-                o.insert("meta".into(), Value::Object(e.meta.clone()));
+                o.insert("meta".into(), Value::Object(Map::clone(&e.meta)));
             }
             Value::Object(o)
         };

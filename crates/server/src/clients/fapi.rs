@@ -6,7 +6,7 @@ use crate::route::{Call, Guard, Op, Reply};
 use schemars::JsonSchema;
 use serde::Serialize;
 use usher_http::form::{Field, text, word};
-use usher_types::{Error, Result};
+use usher_types::Result;
 
 /// What answers of the Frontend API travel in.
 #[derive(Debug, Serialize)]
@@ -54,7 +54,7 @@ async fn show(cx: &Cx, _: &Call) -> Result<Reply> {
 
 async fn ensure(cx: &Cx, _: &Call) -> Result<Reply> {
     if cx.client.is_none() {
-        let held = usher_db::write_tx!(cx.app.db, cx.tenant(), tx => { Ok::<_, Error>(ops::create(cx, &mut tx).await?) })?;
+        let held = usher_db::write_tx!(cx.app.db, cx.tenant(), tx => { ops::create(cx, &mut tx).await })?;
         ops::announce(cx, &held, Some(0));
     }
     let client = resource::current(cx).await?;

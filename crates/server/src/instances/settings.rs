@@ -223,7 +223,7 @@ impl Settings {
             (self.session_inactivity_secs != 0 && !(60..self.session_lifetime_secs).contains(&self.session_inactivity_secs), "session_inactivity_secs must be 0 or between 60 and session_lifetime_secs"),
             (!matches!(self.preferred_sign_in_strategy.as_str(), "password" | "otp"), "preferred_sign_in_strategy must be password or otp"),
             (!a.email_address.enabled() && !a.username.enabled(), "attributes: email_address or username must be on"),
-            (!a.password.enabled() && !(a.email_address.enabled() && a.email_code), "attributes: password or email_code must be on, or nobody can sign in"),
+            (!(a.password.enabled() || a.email_address.enabled() && a.email_code), "attributes: password or email_code must be on, or nobody can sign in"),
             (a.username.enabled() && !a.email_address.enabled() && !a.password.enabled(), "attributes: usernames alone need passwords"),
             (self.lockout_max_attempts < 5, "lockout_max_attempts must be 5 or more"),
             (self.lockout_minutes < 1, "lockout_minutes must be 1 or more"),

@@ -42,7 +42,7 @@ pub async fn answer(app: &Arc<App>, request: &Incoming, path: &str) -> Option<Re
         return Some(script(request, rest));
     }
     if path.starts_with("/_usher/") {
-        return Some(usher_assets::find(path).map_or_else(|| plain(404, "There is no such file.\n"), |a| asset(request, a, 300)));
+        return Some(usher_assets::find(path).map_or_else(|| plain(404, "There is no such file.\n"), |a| asset(request, a, 0)));
     }
     if let Some(rest) = path.strip_prefix("/avatars/") {
         return Some(avatar(request, rest));

@@ -71,9 +71,12 @@ fn build(api: Api) -> Routes {
     Routes { served, unserved }
 }
 
+/// Path parameters by name.
+pub type Params = Vec<(String, String)>;
+
 /// The operations at a path, with the path's parameters under their declared names.
 #[must_use]
-pub fn find(api: Api, path: &str) -> Option<(&'static [&'static Op], Vec<(String, String)>)> {
+pub fn find(api: Api, path: &str) -> Option<(&'static [&'static Op], Params)> {
     let found = routes(api).served.at(path).ok()?;
     let ops: &'static Vec<&'static Op> = found.value;
     let declared = ops.first()?.path;

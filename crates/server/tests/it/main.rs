@@ -1,0 +1,60 @@
+//! The integration tests: the whole server in this process, over its wire shapes, without sockets.
+//!
+//! A test is a sentence inside [`both!`] and runs on SQLite and on PostgreSQL (where `USHER_TEST_POSTGRES` names a
+//! server). `world.rs` is the server with its clock and inbox, `browser.rs` and `server.rs` are its two kinds of caller;
+//! every other file is a slice of the promises.
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+#![recursion_limit = "256"]
+
+/// Declares tests that run once on each engine, each in a database of its own. `production` in front of the function
+/// runs it against a production instance at `https://clerk.example.com`.
+macro_rules! both {
+    () => {};
+    (production async fn $name:ident($world:ident: World) $body:block $($rest:tt)*) => {
+        both!(@ Production $name $world $body);
+        both!($($rest)*);
+    };
+    (async fn $name:ident($world:ident: World) $body:block $($rest:tt)*) => {
+        both!(@ Development $name $world $body);
+        both!($($rest)*);
+    };
+    (@ $kind:ident $name:ident $world:ident $body:block) => {
+        mod $name {
+            use super::*;
+            async fn test($world: $crate::world::World) $body
+            #[test]
+            fn sqlite() {
+                $crate::world::run($crate::world::Engine::Sqlite, $crate::world::Kind::$kind, module_path!(), test);
+            }
+            #[test]
+            fn postgres() {
+                $crate::world::run($crate::world::Engine::Postgres, $crate::world::Kind::$kind, module_path!(), test);
+            }
+        }
+    };
+}
+
+mod answer;
+mod browser;
+mod server;
+mod world;
+
+mod authorization;
+mod claims;
+mod edge;
+mod email_addresses;
+mod fields;
+mod handshake;
+mod lists;
+mod origins;
+mod passwords;
+mod production;
+mod profile;
+mod races;
+mod server_sessions;
+mod sessions;
+mod settings;
+mod sign_in;
+mod sign_up;
+mod tenants;
+mod users;
