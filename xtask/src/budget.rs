@@ -17,25 +17,39 @@ const DECISION: usize = 60;
 /// Checks the sizes.
 pub(crate) fn run(root: &Path) -> Result<Report, String> {
     let sources = files::rust(root, &["crates", "tests", "xtask"])?;
-    let sizes: Vec<(String, usize)> = sources.into_iter().map(|f| (f.path, f.text.lines().count())).collect();
+    let sizes: Vec<(String, usize)> = sources
+        .into_iter()
+        .map(|f| (f.path, f.text.lines().count()))
+        .collect();
     let mut findings = Vec::new();
     for (path, lines) in sizes.iter().filter(|(_, lines)| *lines > LIMIT) {
         if !EXCEPTIONS.iter().any(|(p, _)| p == path) {
-            findings.push(format!("{path}:{LIMIT}: {lines} lines, {LIMIT} at most: make it a folder of the same name"));
+            findings.push(format!(
+                "{path}:{LIMIT}: {lines} lines, {LIMIT} at most: make it a folder of the same name"
+            ));
         }
     }
     for (path, limit) in DOCUMENTS {
         over(&mut findings, path, &files::read(root, path)?, *limit);
     }
     let folder = root.join("docs/decisions");
-    let mut decisions: Vec<_> = std::fs::read_dir(&folder).map_err(|e| format!("{}: {e}", folder.display()))?.filter_map(Result::ok).map(|e| e.file_name().to_string_lossy().into_owned()).filter(|n| n.ends_with(".md")).collect();
+    let mut decisions: Vec<_> = std::fs::read_dir(&folder)
+        .map_err(|e| format!("{}: {e}", folder.display()))?
+        .filter_map(Result::ok)
+        .map(|e| e.file_name().to_string_lossy().into_owned())
+        .filter(|n| n.ends_with(".md"))
+        .collect();
     decisions.sort();
     for name in &decisions {
         let path = format!("docs/decisions/{name}");
         over(&mut findings, &path, &files::read(root, &path)?, DECISION);
     }
     let counts: Vec<usize> = sizes.iter().map(|(_, n)| *n).collect();
-    let largest = sizes.iter().max_by_key(|(_, n)| *n).map(|(path, n)| format!("{path} {n}")).unwrap_or_default();
+    let largest = sizes
+        .iter()
+        .max_by_key(|(_, n)| *n)
+        .map(|(path, n)| format!("{path} {n}"))
+        .unwrap_or_default();
     let summary = format!(
         "{} sources, {} lines, median {} (aim {MEDIAN}), p90 {} (aim {P90}), largest {largest}; {} decisions",
         sizes.len(),
@@ -69,7 +83,15 @@ mod tests {
     #[test]
     fn percentiles_are_sizes_of_real_files() {
         let sizes: Vec<usize> = (1..=10).rev().collect();
-        assert_eq!((percentile(&sizes, 50), percentile(&sizes, 90), percentile(&[7], 50), percentile(&[], 50)), (5, 9, 7, 0));
+        assert_eq!(
+            (
+                percentile(&sizes, 50),
+                percentile(&sizes, 90),
+                percentile(&[7], 50),
+                percentile(&[], 50)
+            ),
+            (5, 9, 7, 0)
+        );
     }
 
     #[test]

@@ -14,13 +14,25 @@ pub(crate) fn run(root: &Path, write: bool) -> Result<Report, String> {
             continue;
         };
         if write {
-            std::fs::create_dir_all(root.join("openapi")).and_then(|()| std::fs::write(root.join(&path), &printed)).map_err(|e| format!("{path}: {e}"))?;
+            std::fs::create_dir_all(root.join("openapi"))
+                .and_then(|()| std::fs::write(root.join(&path), &printed))
+                .map_err(|e| format!("{path}: {e}"))?;
             written += 1;
         } else {
             findings.push(format!("{path}:{line}: differs from `usher openapi {api}`; refresh it with `cargo xtask openapi --write`"));
         }
     }
-    Ok(Report { summary: format!("2 documents{}", if write { format!(", {written} written") } else { String::new() }), findings })
+    Ok(Report {
+        summary: format!(
+            "2 documents{}",
+            if write {
+                format!(", {written} written")
+            } else {
+                String::new()
+            }
+        ),
+        findings,
+    })
 }
 
 /// The first line that differs.
@@ -28,7 +40,11 @@ fn difference(kept: &str, printed: &str) -> Option<usize> {
     if kept == printed {
         return None;
     }
-    let same = kept.lines().zip(printed.lines()).take_while(|(a, b)| a == b).count();
+    let same = kept
+        .lines()
+        .zip(printed.lines())
+        .take_while(|(a, b)| a == b)
+        .count();
     Some(same + 1)
 }
 

@@ -36,15 +36,25 @@ fn walk(root: &Path, folder: &Path, out: &mut Vec<File>) -> Result<(), String> {
         return Ok(());
     };
     for entry in entries {
-        let path = entry.map_err(|e| format!("{}: {e}", folder.display()))?.path();
-        let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
+        let path = entry
+            .map_err(|e| format!("{}: {e}", folder.display()))?
+            .path();
+        let name = path
+            .file_name()
+            .and_then(|n| n.to_str())
+            .unwrap_or_default();
         if path.is_dir() {
             if !matches!(name, "target" | "node_modules") && !name.starts_with('.') {
                 walk(root, &path, out)?;
             }
         } else if name.ends_with(".rs") {
-            let text = std::fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
-            let path = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().replace('\\', "/");
+            let text =
+                std::fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+            let path = path
+                .strip_prefix(root)
+                .unwrap_or(&path)
+                .to_string_lossy()
+                .replace('\\', "/");
             out.push(File { path, text });
         }
     }
@@ -53,14 +63,25 @@ fn walk(root: &Path, folder: &Path, out: &mut Vec<File>) -> Result<(), String> {
 
 /// What a program prints; `None` where it fails or is not there.
 pub(crate) fn output(root: &Path, program: &str, arguments: &[&str]) -> Option<Vec<u8>> {
-    let done = Command::new(program).args(arguments).current_dir(root).output().ok()?;
+    let done = Command::new(program)
+        .args(arguments)
+        .current_dir(root)
+        .output()
+        .ok()?;
     done.status.success().then_some(done.stdout)
 }
 
 /// The OpenAPI document that the server prints: by `$USHER_BIN`, or the debug build.
 pub(crate) fn openapi(root: &Path, api: &str) -> Result<String, String> {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |t| root.join(t));
-    let binary = std::env::var_os("USHER_BIN").map_or_else(|| target.join("debug/usher"), PathBuf::from);
-    let printed = output(root, &binary.to_string_lossy(), &["openapi", api]).ok_or_else(|| format!("{} openapi {api} does not run; build it with `cargo build --package usher`", binary.display()))?;
+    let target =
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |t| root.join(t));
+    let binary =
+        std::env::var_os("USHER_BIN").map_or_else(|| target.join("debug/usher"), PathBuf::from);
+    let printed = output(root, &binary.to_string_lossy(), &["openapi", api]).ok_or_else(|| {
+        format!(
+            "{} openapi {api} does not run; build it with `cargo build --package usher`",
+            binary.display()
+        )
+    })?;
     String::from_utf8(printed).map_err(|_| "the document is not UTF-8".to_owned())
 }

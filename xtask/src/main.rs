@@ -44,7 +44,11 @@ fn main() -> ExitCode {
         ["openapi", "--write"] => ("openapi", documents::run(&root, true)),
         _ => {
             say(MENU);
-            return if words.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+            return if words.is_empty() {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            };
         }
     };
     conclude(name, &root, outcome)
@@ -60,7 +64,11 @@ fn conclude(name: &str, root: &Path, outcome: Result<Report, String>) -> ExitCod
             for finding in &report.findings {
                 say(finding);
             }
-            say(&format!("{name}: {}: {} findings", report.summary, report.findings.len()));
+            say(&format!(
+                "{name}: {}: {} findings",
+                report.summary,
+                report.findings.len()
+            ));
             ExitCode::FAILURE
         }
         Err(text) => {

@@ -21,10 +21,18 @@ pub(crate) struct Found {
 impl Source {
     /// Reads a text. An inline `#[cfg(test)] mod` at the end is left out: tests may look behind every wall.
     pub(crate) fn parse(text: &str) -> Self {
-        let text = text.find("#[cfg(test)]\nmod tests {").map_or(text, |end| &text[..end]);
-        let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(i, _)| i + 1)).collect();
+        let text = text
+            .find("#[cfg(test)]\nmod tests {")
+            .map_or(text, |end| &text[..end]);
+        let starts = std::iter::once(0)
+            .chain(text.match_indices('\n').map(|(i, _)| i + 1))
+            .collect();
         let (code, strings) = split(text);
-        Self { code, strings, starts }
+        Self {
+            code,
+            strings,
+            starts,
+        }
     }
 
     /// The line (from 1) of an offset.
@@ -38,8 +46,14 @@ impl Source {
         let mut rest = String::with_capacity(self.code.len());
         let mut from = 0;
         for (at, _) in self.code.match_indices("use ") {
-            let word = at == 0 || !self.code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == '\'');
-            let Some(end) = self.code[at..].find(';').map(|e| at + e).filter(|_| word && at >= from) else {
+            let word = at == 0
+                || !self.code[..at]
+                    .ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == '\'');
+            let Some(end) = self.code[at..]
+                .find(';')
+                .map(|e| at + e)
+                .filter(|_| word && at >= from)
+            else {
                 continue;
             };
             expand(&self.code, at + 4, end, &[], &mut out);
@@ -120,7 +134,9 @@ fn inline(code: &str, out: &mut Vec<Found>) {
         let mut segments = Vec::new();
         at = begin;
         loop {
-            let end = code[at..].find(|c| !ident(c)).map_or(code.len(), |e| at + e);
+            let end = code[at..]
+                .find(|c| !ident(c))
+                .map_or(code.len(), |e| at + e);
             if end > at {
                 segments.push(code[at..end].to_owned());
             }
@@ -132,7 +148,10 @@ fn inline(code: &str, out: &mut Vec<Found>) {
             }
         }
         if segments.len() > 1 {
-            out.push(Found { segments, at: begin });
+            out.push(Found {
+                segments,
+                at: begin,
+            });
         }
     }
 }
@@ -141,12 +160,16 @@ fn inline(code: &str, out: &mut Vec<Found>) {
 fn split(text: &str) -> (String, Vec<(usize, String)>) {
     let mut code = String::with_capacity(text.len());
     let mut strings = Vec::new();
-    let blank = |out: &mut String, part: &str| out.extend(part.bytes().map(|b| if b == b'\n' { '\n' } else { ' ' }));
+    let blank = |out: &mut String, part: &str| {
+        out.extend(part.bytes().map(|b| if b == b'\n' { '\n' } else { ' ' }))
+    };
     let mut at = 0;
     while let Some(c) = text[at..].chars().next() {
         let rest = &text[at..];
         let before = text[..at].chars().next_back();
-        let raw = rest.strip_prefix('r').filter(|_| before.is_none_or(|b| !ident(b) || b == 'b'));
+        let raw = rest
+            .strip_prefix('r')
+            .filter(|_| before.is_none_or(|b| !ident(b) || b == 'b'));
         let hashes = raw.map(|r| r.len() - r.trim_start_matches('#').len());
         let end = if rest.starts_with("//") {
             rest.find('\n').unwrap_or(rest.len())
@@ -208,21 +231,32 @@ mod tests {
     use super::*;
 
     fn paths(text: &str) -> Vec<String> {
-        Source::parse(text).paths().iter().map(|p| p.segments.join("::")).collect()
+        Source::parse(text)
+            .paths()
+            .iter()
+            .map(|p| p.segments.join("::"))
+            .collect()
     }
 
     #[test]
     fn use_trees_are_written_out_and_inline_paths_are_found() {
         assert_eq!(
-            paths("use crate::{a, b::{self, c as d}};\nfn f() { e::g::<T>(); 'x'; let _: &'a str = \"h::i\"; } // j::k\n"),
+            paths(
+                "use crate::{a, b::{self, c as d}};\nfn f() { e::g::<T>(); 'x'; let _: &'a str = \"h::i\"; } // j::k\n"
+            ),
             ["crate::a", "crate::b::self", "crate::b::c", "e::g"]
         );
-        assert_eq!(paths("pub(crate) use super::x::*;\nlet use_it = 1;"), ["super::x"]);
+        assert_eq!(
+            paths("pub(crate) use super::x::*;\nlet use_it = 1;"),
+            ["super::x"]
+        );
     }
 
     #[test]
     fn literals_and_comments_are_told_apart() {
-        let source = Source::parse("let a = \"say \\\"x\\\" // no\"; /* \"y\" */ let b = r#\"raw \"z\"\"#; let c = '\"'; // \"w\"\nlet d = \"ü\";");
+        let source = Source::parse(
+            "let a = \"say \\\"x\\\" // no\"; /* \"y\" */ let b = r#\"raw \"z\"\"#; let c = '\"'; // \"w\"\nlet d = \"ü\";",
+        );
         let texts: Vec<&str> = source.strings.iter().map(|(_, s)| s.as_str()).collect();
         assert_eq!(texts, ["say \\\"x\\\" // no", "raw \"z\"", "ü"]);
         assert_eq!(source.line(source.strings[2].0), 2);

@@ -35,6 +35,8 @@ pub(crate) async fn run(port: u16, data: &Path, instances: Option<&Path>, databa
     let told = |e: usher_types::Error| format!("the instances cannot be loaded: {e}");
     setup::check_master(&tools).await.map_err(told)??;
     for wanted in wanted(port, instances)? {
+        // Each at its own instant: the order of the file is the order of the instances, and the first is the default.
+        let tools = Tools { now: clock.now(), ..tools };
         setup::ensure(&tools, &wanted).await.map_err(told)?;
     }
     let options = Options {

@@ -74,6 +74,7 @@ pub(crate) async fn run(path: &Path) -> Result<(), String> {
             settings: instance.settings.clone(),
             overwrite: false,
         };
+        let tools = Tools { now: clock.now(), ..tools };
         setup::ensure(&tools, &wanted).await.map_err(told)?;
     }
     let options = Options {

@@ -385,3 +385,29 @@ fn in_production_the_code_goes_out_by_mail_and_test_identities_are_nobody_specia
     let sold = |needle: &str| kept.windows(needle.len()).any(|w| w == needle.as_bytes());
     assert!(sold("eve+clerk_test@example.com") && !sold("a-long-passphrase-7"), "no password is at rest");
 }
+
+#[test]
+fn several_development_instances_have_their_own_pinned_keys_and_users() {
+    let data = Dir::new("several");
+    let port = free_port();
+    let file = data.join("instances.toml");
+    let one = |name: &str, kind: &str| format!("[[instances]]\nname='{name}'\nhost='{name}.localhost'\nenvironment='{kind}'\nsecret_key='sk_live_{name}000000000000'\n[instances.settings]\napplication_name='{name}'\n");
+    std::fs::write(&file, format!("{}{}", one("one", "development"), one("two", "production"))).expect("written");
+    let child = Command::new(BINARY)
+        .args(["dev", "--port", &port.to_string(), "--data"])
+        .arg(&data.0)
+        .arg("--instances")
+        .arg(&file)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("it starts");
+    let server = Server { child, port };
+    server.wait();
+    // The first one answers where no host names another.
+    assert_eq!(sign_up(port, "ada+clerk_test@example.com"), Some(true));
+    let users = |key: &str| get(port, "/v1/users/count", &[("Authorization", &format!("Bearer {key}"))]).expect("an answer");
+    assert!(users("sk_live_one000000000000").body.contains("\"total_count\":1"));
+    assert!(users("sk_live_two000000000000").body.contains("\"total_count\":0"));
+    assert_eq!(users("sk_live_six000000000000").status, 401);
+}

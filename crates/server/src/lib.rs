@@ -25,6 +25,7 @@ pub fn operations() -> impl Iterator<Item = &'static route::Op> {
     [
         instances::fapi::OPS,
         instances::bapi::OPS,
+        instances::standing::OPS,
         clients::fapi::OPS,
         clients::bapi::OPS,
         sessions::fapi::OPS,

@@ -122,11 +122,11 @@ pub fn document(row: &InstanceRow, settings: &Settings, portal: &str) -> Value {
                 "pii": { "enabled": true }, "email_link": { "require_same_client": true },
                 "enumeration_protection": { "enabled": settings.enumeration_protection },
             },
-            "passkey_settings": { "allow_autofill": false, "show_sign_in_button": false },
+            "passkey_settings": { "allow_autofill": false, "show_sign_in_button": false, "satisfies_second_factor": true },
         },
         "organization_settings": {
             "enabled": false, "max_allowed_memberships": 5, "actions": { "admin_delete": true },
-            "domains": { "enabled": false, "enrollment_modes": ["manual_invitation"], "default_role": null },
+            "domains": { "enabled": false, "enrollment_modes": ["manual_invitation"], "default_role": "org:member" },
             "slug": { "disabled": false }, "creator_role": "org:admin",
         },
         "fraud_settings": { "object": "fraud_settings", "native": { "device_attestation_mode": "disabled" } },

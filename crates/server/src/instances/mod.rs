@@ -14,6 +14,7 @@ pub mod model;
 pub mod ops;
 pub mod settings;
 pub mod setup;
+pub mod standing;
 pub mod store;
 
 pub use loaded::Instance;

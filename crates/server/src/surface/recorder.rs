@@ -6,6 +6,9 @@ use crate::route::{Api, Reply};
 use serde_json::json;
 use std::io::Write;
 
+/// Paths that official SDKs call and the reference does not describe; it would take them for something else.
+const BEYOND: &[&str] = &["/v1/clients/handshake_payload"];
+
 /// Records one exchange, where recording is on.
 pub fn record(app: &App, api: Api, method: &str, request: &Incoming, path: &str, reply: &Reply) {
     let Some(file) = &app.exchanges else {
@@ -13,7 +16,7 @@ pub fn record(app: &App, api: Api, method: &str, request: &Incoming, path: &str,
     };
     let query = if request.query.is_empty() { String::new() } else { format!("?{}", request.query) };
     let line = json!({
-        "api": api.word(), "method": method, "path": format!("{path}{query}"), "status": reply.status,
+        "api": if BEYOND.contains(&path) { "beyond" } else { api.word() }, "method": method, "path": format!("{path}{query}"), "status": reply.status,
         "request_type": request.header("content-type"),
         "request": String::from_utf8_lossy(request.body.as_deref().unwrap_or_default()),
         "response_type": reply.content_type, "response": String::from_utf8_lossy(&reply.body),
