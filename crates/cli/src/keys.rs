@@ -35,18 +35,29 @@ pub(crate) async fn run(action: Action) -> Result<(), String> {
     let master = serve::master(&config)?;
     let told = |e: usher_types::Error| e.to_string();
     let mut tx = db.read("").await.map_err(|e| e.to_string())?;
-    let rows = store::all(&mut tx).await.map_err(|e| format!("{e}; run `usher migrate` first"))?;
-    let rows: Vec<_> = rows.into_iter().filter(|r| name.as_ref().is_none_or(|n| *n == r.name)).collect();
+    let rows = store::all(&mut tx)
+        .await
+        .map_err(|e| format!("{e}; run `usher migrate` first"))?;
+    let rows: Vec<_> = rows
+        .into_iter()
+        .filter(|r| name.as_ref().is_none_or(|n| *n == r.name))
+        .collect();
     if rows.is_empty() {
         return Err("there is no such instance; it is made at the first `usher serve`".to_owned());
     }
     for row in rows {
-        say(&format!("{} ({}, {})", row.name, row.environment_type, row.host));
+        say(&format!(
+            "{} ({}, {})",
+            row.name, row.environment_type, row.host
+        ));
         say(&format!("  publishable key  {}", row.publishable_key));
         for secret in setup::secrets(&db, &master, &row.id).await.map_err(told)? {
             say(&format!("  secret key       {secret}"));
         }
-        for key in store::signing_keys(&mut tx, &row.id).await.map_err(|e| e.to_string())? {
+        for key in store::signing_keys(&mut tx, &row.id)
+            .await
+            .map_err(|e| e.to_string())?
+        {
             say(&format!("  signing key      {}", key.id));
         }
     }

@@ -10,7 +10,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 #[derive(Parser)]
-#[command(name = "usher", version, about = "A self-hosted, Clerk-compatible authentication and user-management server")]
+#[command(
+    name = "usher",
+    version,
+    about = "A self-hosted, Clerk-compatible authentication and user-management server"
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -62,13 +66,21 @@ enum Command {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(e) => return fail(&format!("the runtime does not start: {e}")),
     };
     let outcome = runtime.block_on(async move {
         match arguments.command {
-            Command::Dev { port, data, instances, database_url } => dev::run(port, &data, instances.as_deref(), database_url.as_deref()).await,
+            Command::Dev {
+                port,
+                data,
+                instances,
+                database_url,
+            } => dev::run(port, &data, instances.as_deref(), database_url.as_deref()).await,
             Command::Serve { config } => serve::run(&config).await,
             Command::Migrate { config, check } => serve::migrate(&config, check).await,
             Command::Keys { action } => keys::run(action).await,

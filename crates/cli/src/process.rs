@@ -16,10 +16,18 @@ pub(crate) fn say_error(line: &str) {
 
 /// Structured logs on standard error: `USHER_LOG` filters them (`info`, `usher_server=debug`), JSON unless for people.
 pub(crate) fn logs(people: bool) {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("USHER_LOG").unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(if people { "warn" } else { "info" }));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let filter = tracing_subscriber::EnvFilter::try_from_env("USHER_LOG").unwrap_or_else(|_| {
+        tracing_subscriber::EnvFilter::new(if people { "warn" } else { "info" })
+    });
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
     // A second start in one process (tests) keeps the first's logs.
-    let _set_already = if people { builder.try_init() } else { builder.json().try_init() };
+    let _set_already = if people {
+        builder.try_init()
+    } else {
+        builder.json().try_init()
+    };
 }
 
 /// Ends when the operator (Ctrl-C) or the supervisor (SIGTERM) says so.
@@ -46,7 +54,9 @@ pub(crate) async fn open(url: &str, connections: usize) -> Result<Db, String> {
         return Db::open_sqlite(path).map_err(|e| format!("the database cannot be opened: {e}"));
     }
     if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-        return Db::open_postgres(url, connections).await.map_err(|e| format!("the database cannot be opened: {e}"));
+        return Db::open_postgres(url, connections)
+            .await
+            .map_err(|e| format!("the database cannot be opened: {e}"));
     }
     Err("database.url must be sqlite:PATH or postgres://…".to_owned())
 }
@@ -56,7 +66,9 @@ pub(crate) async fn open(url: &str, connections: usize) -> Result<Db, String> {
 /// # Errors
 /// One line.
 pub(crate) async fn migrate(db: &Db) -> Result<usize, String> {
-    migrate::run(db).await.map_err(|e| format!("the database cannot be brought to this version: {e}"))
+    migrate::run(db)
+        .await
+        .map_err(|e| format!("the database cannot be brought to this version: {e}"))
 }
 
 /// Writes a file that only this user can read (mode 0600 from its first byte), whole or not at all.
@@ -69,8 +81,15 @@ pub(crate) fn write_private(path: &Path, text: &str) -> Result<(), String> {
     let fresh = path.with_extension("new");
     // Left from a start that was cut off, or not there.
     let _absent = std::fs::remove_file(&fresh);
-    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&fresh).map_err(told)?;
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(told)?;
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&fresh)
+        .map_err(told)?;
+    file.write_all(text.as_bytes())
+        .and_then(|()| file.sync_all())
+        .map_err(told)?;
     std::fs::rename(&fresh, path).map_err(told)
 }
 
@@ -80,7 +99,8 @@ pub(crate) fn write_private(path: &Path, text: &str) -> Result<(), String> {
 /// One line.
 pub(crate) fn master_file(path: &Path, rng: &usher_crypto::rng::Rng) -> Result<Master, String> {
     match std::fs::read_to_string(path) {
-        Ok(text) => Master::from_hex(text.trim()).map_err(|e| format!("{}: {e}; it must hold 64 hex digits", path.display())),
+        Ok(text) => Master::from_hex(text.trim())
+            .map_err(|e| format!("{}: {e}; it must hold 64 hex digits", path.display())),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
             let master = Master::generate(rng);
             write_private(path, &format!("{}\n", master.to_hex()))?;

@@ -26,13 +26,23 @@ fn check(config: &Config) -> Result<(), String> {
     for instance in &config.instances {
         let host = instance.host.split(':').next().unwrap_or_default();
         if config.server.scheme == "http" && !usher_server::config_is_loopback(host) {
-            return Err(format!("server.scheme is http, but {host} is not on this machine; set server.scheme = \"https\""));
+            return Err(format!(
+                "server.scheme is http, but {host} is not on this machine; set server.scheme = \"https\""
+            ));
         }
         if instance.secret_key.is_some() {
-            return Err(format!("instances: {:?}: secret_key is for `usher dev --instances` only; remove it and read the made one with `usher keys show`", instance.name));
+            return Err(format!(
+                "instances: {:?}: secret_key is for `usher dev --instances` only; remove it and read the made one with `usher keys show`",
+                instance.name
+            ));
         }
     }
-    if config.mail.smtp_url.is_empty() && config.instances.iter().any(|i| i.settings.attributes.email_address.enabled()) {
+    if config.mail.smtp_url.is_empty()
+        && config
+            .instances
+            .iter()
+            .any(|i| i.settings.attributes.email_address.enabled())
+    {
         return Err("mail.smtp_url is missing, and email addresses are on; set it to smtps://user:password@host or smtp://host".to_owned());
     }
     Ok(())
@@ -47,7 +57,8 @@ pub(crate) async fn opened(path: &Path) -> Result<(Config, usher_db::Db), String
 
 /// The master key of a configuration.
 pub(crate) fn master(config: &Config) -> Result<Master, String> {
-    Master::from_hex(config.keys.master.trim()).map_err(|e| format!("keys.master: {e}; it must be 64 hex digits"))
+    Master::from_hex(config.keys.master.trim())
+        .map_err(|e| format!("keys.master: {e}; it must be 64 hex digits"))
 }
 
 /// Runs until told to stop.
@@ -56,13 +67,24 @@ pub(crate) async fn run(path: &Path) -> Result<(), String> {
     let config = Config::read(path)?;
     check(&config)?;
     let master = master(&config)?;
-    let mailer = if config.mail.smtp_url.is_empty() { None } else { Some(Mailer::smtp(&config.mail.smtp_url).map_err(|e| e.to_string())?) };
-    let listener = tokio::net::TcpListener::bind(&config.server.listen).await.map_err(|e| format!("server.listen {}: {e}", config.server.listen))?;
+    let mailer = if config.mail.smtp_url.is_empty() {
+        None
+    } else {
+        Some(Mailer::smtp(&config.mail.smtp_url).map_err(|e| e.to_string())?)
+    };
+    let listener = tokio::net::TcpListener::bind(&config.server.listen)
+        .await
+        .map_err(|e| format!("server.listen {}: {e}", config.server.listen))?;
     let db = process::open(&config.database.url, config.database.connections).await?;
     process::migrate(&db).await?;
     let rng = Rng::system();
     let clock = Clock::System;
-    let tools = Tools { db: &db, master: &master, rng: &rng, now: clock.now() };
+    let tools = Tools {
+        db: &db,
+        master: &master,
+        rng: &rng,
+        now: clock.now(),
+    };
     let told = |e: usher_types::Error| format!("the instances cannot be loaded: {e}");
     setup::check_master(&tools).await.map_err(told)??;
     for instance in &config.instances {
@@ -74,29 +96,49 @@ pub(crate) async fn run(path: &Path) -> Result<(), String> {
             settings: instance.settings.clone(),
             overwrite: false,
         };
-        let tools = Tools { now: clock.now(), ..tools };
+        let tools = Tools {
+            now: clock.now(),
+            ..tools
+        };
         setup::ensure(&tools, &wanted).await.map_err(told)?;
     }
     let options = Options {
         development: false,
-        scheme: if config.server.scheme == "http" { "http" } else { "https" },
+        scheme: if config.server.scheme == "http" {
+            "http"
+        } else {
+            "https"
+        },
         api_host: config.server.api_host.clone(),
         trusted_proxies: config.server.trusted_proxies.clone(),
         mail_from: config.mail.from.clone(),
     };
-    let app = App::start(db, master, rng, clock, options).await.map_err(told)?;
+    let app = App::start(db, master, rng, clock, options)
+        .await
+        .map_err(told)?;
     for instance in app.instances() {
-        say(&format!("serving {} at {} (publishable key {})", instance.row.name, instance.issuer, instance.row.publishable_key));
+        say(&format!(
+            "serving {} at {} (publishable key {})",
+            instance.row.name, instance.issuer, instance.row.publishable_key
+        ));
     }
-    usher_server::serve::run(app, listener, mailer, process::stop()).await.map_err(|e| format!("the server stopped: {e}"))
+    usher_server::serve::run(app, listener, mailer, process::stop())
+        .await
+        .map_err(|e| format!("the server stopped: {e}"))
 }
 
 /// Brings the schema to this version, or tells what would run.
 pub(crate) async fn migrate(path: &Path, check: bool) -> Result<(), String> {
     let (_, db) = opened(path).await?;
     if check {
-        let pending = usher_db::migrate::pending(&db).await.map_err(|e| e.to_string())?;
-        say(&if pending.is_empty() { "the schema is at this version".to_owned() } else { format!("to run: {}", pending.join(", ")) });
+        let pending = usher_db::migrate::pending(&db)
+            .await
+            .map_err(|e| e.to_string())?;
+        say(&if pending.is_empty() {
+            "the schema is at this version".to_owned()
+        } else {
+            format!("to run: {}", pending.join(", "))
+        });
         return Ok(());
     }
     let ran = process::migrate(&db).await?;

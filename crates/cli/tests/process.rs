@@ -16,7 +16,8 @@ struct Dir(PathBuf);
 
 impl Dir {
     fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("usher-process-{}-{name}", std::process::id()));
+        let path =
+            std::env::temp_dir().join(format!("usher-process-{}-{name}", std::process::id()));
         let _absent = std::fs::remove_dir_all(&path);
         std::fs::create_dir_all(&path).expect("a directory");
         Self(path)
@@ -33,7 +34,10 @@ impl Drop for Dir {
 }
 
 fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).map(|a| a.port()).expect("a port")
+    TcpListener::bind("127.0.0.1:0")
+        .and_then(|l| l.local_addr())
+        .map(|a| a.port())
+        .expect("a port")
 }
 
 /// A server process, killed with the value.
@@ -71,7 +75,10 @@ impl Server {
         self.child.wait().expect("reaped");
     }
     fn terminate(&mut self) -> bool {
-        let sent = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().expect("kill");
+        let sent = Command::new("kill")
+            .args(["-TERM", &self.child.id().to_string()])
+            .status()
+            .expect("kill");
         assert!(sent.success());
         self.child.wait().expect("ended").success()
     }
@@ -92,10 +99,21 @@ struct Answer {
 }
 
 /// One HTTP/1.1 exchange on a connection of its own; `None` when the server is gone in the middle.
-fn call(port: u16, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Option<Answer> {
+fn call(
+    port: u16,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> Option<Answer> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
-    stream.set_read_timeout(Some(Duration::from_secs(30))).ok()?;
-    let mut text = format!("{method} {path} HTTP/1.1\r\nHost: localhost:{port}\r\nConnection: close\r\nContent-Length: {}\r\n", body.len());
+    stream
+        .set_read_timeout(Some(Duration::from_secs(30)))
+        .ok()?;
+    let mut text = format!(
+        "{method} {path} HTTP/1.1\r\nHost: localhost:{port}\r\nConnection: close\r\nContent-Length: {}\r\n",
+        body.len()
+    );
     for (name, value) in headers {
         text.push_str(&format!("{name}: {value}\r\n"));
     }
@@ -125,7 +143,11 @@ fn call(port: u16, method: &str, path: &str, headers: &[(&str, &str)], body: &st
     let mut content = Vec::new();
     reader.read_to_end(&mut content).ok()?;
     // A body that was cut off is no answer.
-    (length.is_none_or(|l| l == content.len())).then(|| Answer { status, cookies, body: String::from_utf8_lossy(&content).into_owned() })
+    (length.is_none_or(|l| l == content.len())).then(|| Answer {
+        status,
+        cookies,
+        body: String::from_utf8_lossy(&content).into_owned(),
+    })
 }
 
 fn get(port: u16, path: &str, headers: &[(&str, &str)]) -> Option<Answer> {
@@ -133,10 +155,23 @@ fn get(port: u16, path: &str, headers: &[(&str, &str)]) -> Option<Answer> {
 }
 
 /// A form post of a browser with these cookies.
-fn post(port: u16, path: &str, cookies: &mut HashMap<String, String>, body: &str) -> Option<Answer> {
+fn post(
+    port: u16,
+    path: &str,
+    cookies: &mut HashMap<String, String>,
+    body: &str,
+) -> Option<Answer> {
     let origin = format!("http://localhost:{port}");
-    let cookie = cookies.iter().map(|(n, v)| format!("{n}={v}")).collect::<Vec<_>>().join("; ");
-    let headers = [("Origin", origin.as_str()), ("Cookie", cookie.as_str()), ("Content-Type", "application/x-www-form-urlencoded")];
+    let cookie = cookies
+        .iter()
+        .map(|(n, v)| format!("{n}={v}"))
+        .collect::<Vec<_>>()
+        .join("; ");
+    let headers = [
+        ("Origin", origin.as_str()),
+        ("Cookie", cookie.as_str()),
+        ("Content-Type", "application/x-www-form-urlencoded"),
+    ];
     let answer = call(port, "POST", path, &headers, body)?;
     for pair in &answer.cookies {
         if let Some((name, value)) = pair.split_once('=') {
@@ -155,21 +190,46 @@ fn field(body: &str, name: &str) -> Option<String> {
 
 fn sign_up(port: u16, address: &str) -> Option<bool> {
     let mut cookies = HashMap::new();
-    let started = post(port, "/v1/client/sign_ups", &mut cookies, &format!("email_address={}&password=a-long-passphrase-7", address.replace('+', "%2B")))?;
+    let started = post(
+        port,
+        "/v1/client/sign_ups",
+        &mut cookies,
+        &format!(
+            "email_address={}&password=a-long-passphrase-7",
+            address.replace('+', "%2B")
+        ),
+    )?;
     let id = field(&started.body, "id")?;
-    post(port, &format!("/v1/client/sign_ups/{id}/prepare_verification"), &mut cookies, "strategy=email_code")?;
-    let done = post(port, &format!("/v1/client/sign_ups/{id}/attempt_verification"), &mut cookies, "strategy=email_code&code=424242")?;
+    post(
+        port,
+        &format!("/v1/client/sign_ups/{id}/prepare_verification"),
+        &mut cookies,
+        "strategy=email_code",
+    )?;
+    let done = post(
+        port,
+        &format!("/v1/client/sign_ups/{id}/attempt_verification"),
+        &mut cookies,
+        "strategy=email_code&code=424242",
+    )?;
     Some(done.status == 200 && done.body.contains("\"status\":\"complete\""))
 }
 
 fn environment(data: &Path, name: &str) -> String {
     let text = std::fs::read_to_string(data.join("dev.env")).expect("dev.env");
-    text.lines().find_map(|l| l.strip_prefix(&format!("{name}="))).expect("the key").to_owned()
+    text.lines()
+        .find_map(|l| l.strip_prefix(&format!("{name}=")))
+        .expect("the key")
+        .to_owned()
 }
 
 /// Runs the binary to its end; its one line of trouble.
 fn refused(args: &[&str], envs: &[(&str, &str)]) -> String {
-    let out = Command::new(BINARY).args(args).envs(envs.iter().copied()).output().expect("it runs");
+    let out = Command::new(BINARY)
+        .args(args)
+        .envs(envs.iter().copied())
+        .output()
+        .expect("it runs");
     assert!(!out.status.success(), "it should not start: {args:?}");
     let text = String::from_utf8_lossy(&out.stderr).trim().to_owned();
     assert_eq!(text.lines().count(), 1, "one line: {text}");
@@ -199,22 +259,45 @@ fn a_kill_in_the_middle_of_200_sign_ups_loses_no_acknowledged_one_and_doubles_no
         .collect();
     // In the middle: some are through, most are not.
     for _ in 0..40 {
-        enough.recv_timeout(Duration::from_secs(60)).expect("sign-ups proceed");
+        enough
+            .recv_timeout(Duration::from_secs(60))
+            .expect("sign-ups proceed");
     }
     server.kill();
     for thread in threads {
         thread.join().expect("a thread");
     }
     let acknowledged = std::mem::take(&mut *acknowledged.lock().expect("a lock"));
-    assert!((40..200).contains(&acknowledged.len()), "{} were acknowledged", acknowledged.len());
+    assert!(
+        (40..200).contains(&acknowledged.len()),
+        "{} were acknowledged",
+        acknowledged.len()
+    );
     let _again = Server::dev(&data.0, port);
     for address in &acknowledged {
-        let signed_in = post(port, "/v1/client/sign_ins", &mut HashMap::new(), &format!("identifier={}&password=a-long-passphrase-7", address.replace('+', "%2B"))).expect("an answer");
-        assert!(signed_in.status == 200 && signed_in.body.contains("\"status\":\"complete\""), "{address}: {signed_in:?}");
+        let signed_in = post(
+            port,
+            "/v1/client/sign_ins",
+            &mut HashMap::new(),
+            &format!(
+                "identifier={}&password=a-long-passphrase-7",
+                address.replace('+', "%2B")
+            ),
+        )
+        .expect("an answer");
+        assert!(
+            signed_in.status == 200 && signed_in.body.contains("\"status\":\"complete\""),
+            "{address}: {signed_in:?}"
+        );
     }
     let bearer = format!("Bearer {}", environment(&data.0, "CLERK_SECRET_KEY"));
     let users = get(port, "/v1/users?limit=500", &[("Authorization", &bearer)]).expect("users");
-    let mut addresses: Vec<&str> = users.body.split("\"email_address\":\"").skip(1).filter_map(|s| s.split('"').next()).collect();
+    let mut addresses: Vec<&str> = users
+        .body
+        .split("\"email_address\":\"")
+        .skip(1)
+        .filter_map(|s| s.split('"').next())
+        .collect();
     let all = addresses.len();
     addresses.sort_unstable();
     addresses.dedup();
@@ -232,14 +315,29 @@ fn keys_and_users_outlive_a_restart_and_the_files_are_private() {
     let before = std::fs::read_to_string(data.join("dev.env")).expect("dev.env");
     let jwks = get(port, "/.well-known/jwks.json", &[]).expect("keys").body;
     for file in ["dev.env", "master.key"] {
-        let mode = std::fs::metadata(data.join(file)).expect("a file").permissions().mode();
+        let mode = std::fs::metadata(data.join(file))
+            .expect("a file")
+            .permissions()
+            .mode();
         assert_eq!(mode & 0o777, 0o600, "{file}");
     }
     assert!(server.terminate(), "a clean end");
     let _again = Server::dev(&data.0, port);
-    assert_eq!(std::fs::read_to_string(data.join("dev.env")).expect("dev.env"), before);
-    assert_eq!(get(port, "/.well-known/jwks.json", &[]).expect("keys").body, jwks);
-    let signed_in = post(port, "/v1/client/sign_ins", &mut HashMap::new(), "identifier=ada%2Bclerk_test@example.com&password=a-long-passphrase-7").expect("an answer");
+    assert_eq!(
+        std::fs::read_to_string(data.join("dev.env")).expect("dev.env"),
+        before
+    );
+    assert_eq!(
+        get(port, "/.well-known/jwks.json", &[]).expect("keys").body,
+        jwks
+    );
+    let signed_in = post(
+        port,
+        "/v1/client/sign_ins",
+        &mut HashMap::new(),
+        "identifier=ada%2Bclerk_test@example.com&password=a-long-passphrase-7",
+    )
+    .expect("an answer");
     assert_eq!(signed_in.status, 200);
 }
 
@@ -249,9 +347,20 @@ fn a_second_server_on_the_same_data_and_a_busy_port_are_refused_with_what_to_do(
     let other = Dir::new("second-other");
     let port = free_port();
     let _server = Server::dev(&data.0, port);
-    let (here, there) = (data.0.to_str().expect("a path"), other.0.to_str().expect("a path"));
-    assert!(refused(&["dev", "--port", &free_port().to_string(), "--data", here], &[]).contains("--data"));
-    assert!(refused(&["dev", "--port", &port.to_string(), "--data", there], &[]).contains("--port"));
+    let (here, there) = (
+        data.0.to_str().expect("a path"),
+        other.0.to_str().expect("a path"),
+    );
+    assert!(
+        refused(
+            &["dev", "--port", &free_port().to_string(), "--data", here],
+            &[]
+        )
+        .contains("--data")
+    );
+    assert!(
+        refused(&["dev", "--port", &port.to_string(), "--data", there], &[]).contains("--port")
+    );
 }
 
 #[test]
@@ -274,16 +383,31 @@ fn wrong_keys_newer_schemas_and_bad_settings_stop_the_start_with_one_line() {
     let master = "ab".repeat(32);
     let serve = |text: &str| {
         std::fs::write(&file, text).expect("written");
-        refused(&["serve", "--config", &config], &[("USHER_MASTER_KEY", &master)])
+        refused(
+            &["serve", "--config", &config],
+            &[("USHER_MASTER_KEY", &master)],
+        )
     };
     let instance = "[[instances]]\nname='a'\nhost='clerk.example.com'\n";
     let database = format!("[database]\nurl='sqlite:{here}/x.db'\n");
-    assert!(serve(&format!("[server]\nlisten_here=1\n{database}{instance}")).contains("listen_here"));
+    assert!(
+        serve(&format!("[server]\nlisten_here=1\n{database}{instance}")).contains("listen_here")
+    );
     assert!(serve(instance).contains("database.url"));
     assert!(serve(&format!("{database}{instance}")).contains("mail.smtp_url"));
     let mail = "[mail]\nsmtp_url='smtp://127.0.0.1:1'\n";
-    assert!(serve(&format!("{database}{mail}[server]\nscheme='http'\n{instance}")).contains("https"));
-    assert!(serve(&format!("{database}{mail}{instance}[instances.settings.password]\nmin_length=3\n")).contains("password.min_length"));
+    assert!(
+        serve(&format!(
+            "{database}{mail}[server]\nscheme='http'\n{instance}"
+        ))
+        .contains("https")
+    );
+    assert!(
+        serve(&format!(
+            "{database}{mail}{instance}[instances.settings.password]\nmin_length=3\n"
+        ))
+        .contains("password.min_length")
+    );
     assert!(serve(&format!("[database]\nurl='sqlite:/nowhere/at/all/x.db'\n{mail}[server]\nlisten='127.0.0.1:0'\n{instance}")).contains("cannot be opened"));
 
     // A database of a version to come.
@@ -348,7 +472,14 @@ fn in_production_the_code_goes_out_by_mail_and_test_identities_are_nobody_specia
         data.join("usher.db").display()
     );
     std::fs::write(&file, text).expect("written");
-    let child = Command::new(BINARY).args(["serve", "--config"]).arg(&file).env("USHER_MASTER_KEY", "cd".repeat(32)).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
+    let child = Command::new(BINARY)
+        .args(["serve", "--config"])
+        .arg(&file)
+        .env("USHER_MASTER_KEY", "cd".repeat(32))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("it starts");
     let mut server = Server { child, port };
     server.wait();
     let host = format!("clerk.localhost:{port}");
@@ -366,24 +497,64 @@ fn in_production_the_code_goes_out_by_mail_and_test_identities_are_nobody_specia
         stream.read_to_string(&mut text).expect("an answer");
         text
     };
-    let started = post("/v1/client/sign_ups", "", "email_address=eve%2Bclerk_test@example.com&password=a-long-passphrase-7");
-    let cookie = started.lines().filter_map(|l| l.strip_prefix("set-cookie: ")).find(|c| c.starts_with("__client=")).and_then(|c| c.split(';').next()).expect("a client").to_owned();
+    let started = post(
+        "/v1/client/sign_ups",
+        "",
+        "email_address=eve%2Bclerk_test@example.com&password=a-long-passphrase-7",
+    );
+    let cookie = started
+        .lines()
+        .filter_map(|l| l.strip_prefix("set-cookie: "))
+        .find(|c| c.starts_with("__client="))
+        .and_then(|c| c.split(';').next())
+        .expect("a client")
+        .to_owned();
     let id = field(&started, "id").expect("an id");
-    assert!(post(&format!("/v1/client/sign_ups/{id}/prepare_verification"), &cookie, "strategy=email_code").starts_with("HTTP/1.1 200"));
-    let refused = post(&format!("/v1/client/sign_ups/{id}/attempt_verification"), &cookie, "strategy=email_code&code=424242");
-    assert!(refused.starts_with("HTTP/1.1 422") && refused.contains("form_code_incorrect"), "{refused}");
+    assert!(
+        post(
+            &format!("/v1/client/sign_ups/{id}/prepare_verification"),
+            &cookie,
+            "strategy=email_code"
+        )
+        .starts_with("HTTP/1.1 200")
+    );
+    let refused = post(
+        &format!("/v1/client/sign_ups/{id}/attempt_verification"),
+        &cookie,
+        "strategy=email_code&code=424242",
+    );
+    assert!(
+        refused.starts_with("HTTP/1.1 422") && refused.contains("form_code_incorrect"),
+        "{refused}"
+    );
     let mail = mails.recv_timeout(Duration::from_secs(20)).expect("a mail");
-    assert!(mail.contains("To: eve+clerk_test@example.com") && mail.contains("Acme"), "{mail}");
-    let subject = mail.lines().find_map(|l| l.strip_prefix("Subject: ")).expect("a subject");
+    assert!(
+        mail.contains("To: eve+clerk_test@example.com") && mail.contains("Acme"),
+        "{mail}"
+    );
+    let subject = mail
+        .lines()
+        .find_map(|l| l.strip_prefix("Subject: "))
+        .expect("a subject");
     let code = subject.split(' ').next().expect("a code");
-    let done = post(&format!("/v1/client/sign_ups/{id}/attempt_verification"), &cookie, &format!("strategy=email_code&code={code}"));
+    let done = post(
+        &format!("/v1/client/sign_ups/{id}/attempt_verification"),
+        &cookie,
+        &format!("strategy=email_code&code={code}"),
+    );
     assert!(done.contains("\"status\":\"complete\""), "{done}");
     // There is no inbox in production.
-    assert_eq!(get(port, "/inbox/messages", &[]).expect("an answer").status, 404);
+    assert_eq!(
+        get(port, "/inbox/messages", &[]).expect("an answer").status,
+        404
+    );
     assert!(server.terminate(), "a clean end");
     let kept = std::fs::read(data.join("usher.db")).expect("the database");
     let sold = |needle: &str| kept.windows(needle.len()).any(|w| w == needle.as_bytes());
-    assert!(sold("eve+clerk_test@example.com") && !sold("a-long-passphrase-7"), "no password is at rest");
+    assert!(
+        sold("eve+clerk_test@example.com") && !sold("a-long-passphrase-7"),
+        "no password is at rest"
+    );
 }
 
 #[test]
@@ -391,8 +562,16 @@ fn several_development_instances_have_their_own_pinned_keys_and_users() {
     let data = Dir::new("several");
     let port = free_port();
     let file = data.join("instances.toml");
-    let one = |name: &str, kind: &str| format!("[[instances]]\nname='{name}'\nhost='{name}.localhost'\nenvironment='{kind}'\nsecret_key='sk_live_{name}000000000000'\n[instances.settings]\napplication_name='{name}'\n");
-    std::fs::write(&file, format!("{}{}", one("one", "development"), one("two", "production"))).expect("written");
+    let one = |name: &str, kind: &str| {
+        format!(
+            "[[instances]]\nname='{name}'\nhost='{name}.localhost'\nenvironment='{kind}'\nsecret_key='sk_live_{name}000000000000'\n[instances.settings]\napplication_name='{name}'\n"
+        )
+    };
+    std::fs::write(
+        &file,
+        format!("{}{}", one("one", "development"), one("two", "production")),
+    )
+    .expect("written");
     let child = Command::new(BINARY)
         .args(["dev", "--port", &port.to_string(), "--data"])
         .arg(&data.0)
@@ -406,8 +585,23 @@ fn several_development_instances_have_their_own_pinned_keys_and_users() {
     server.wait();
     // The first one answers where no host names another.
     assert_eq!(sign_up(port, "ada+clerk_test@example.com"), Some(true));
-    let users = |key: &str| get(port, "/v1/users/count", &[("Authorization", &format!("Bearer {key}"))]).expect("an answer");
-    assert!(users("sk_live_one000000000000").body.contains("\"total_count\":1"));
-    assert!(users("sk_live_two000000000000").body.contains("\"total_count\":0"));
+    let users = |key: &str| {
+        get(
+            port,
+            "/v1/users/count",
+            &[("Authorization", &format!("Bearer {key}"))],
+        )
+        .expect("an answer")
+    };
+    assert!(
+        users("sk_live_one000000000000")
+            .body
+            .contains("\"total_count\":1")
+    );
+    assert!(
+        users("sk_live_two000000000000")
+            .body
+            .contains("\"total_count\":0")
+    );
     assert_eq!(users("sk_live_six000000000000").status, 401);
 }

@@ -31,7 +31,10 @@ pub enum DbErrorKind {
 
 impl DbError {
     pub(crate) fn new(kind: DbErrorKind, text: impl Into<String>) -> Self {
-        Self { text: text.into(), kind }
+        Self {
+            text: text.into(),
+            kind,
+        }
     }
     pub(crate) fn shape(text: String) -> Self {
         Self::new(DbErrorKind::Other, text)
@@ -81,7 +84,9 @@ impl Db {
     /// # Errors
     /// `Setup` when the URL is wrong or the server does not answer.
     pub async fn open_postgres(url: &str, connections: usize) -> Result<Self, DbError> {
-        Postgres::connect(url, connections).await.map(Self::Postgres)
+        Postgres::connect(url, connections)
+            .await
+            .map(Self::Postgres)
     }
     /// The engine's name: `sqlite` or `postgres`.
     #[must_use]
@@ -100,7 +105,10 @@ impl Db {
             Self::Sqlite(db) => Engine::SqliteRead(db.reader()?),
             Self::Postgres(db) => Engine::Postgres(Box::new(db.reader().await?)),
         };
-        Ok(Tx { engine, tenant: tenant.to_owned() })
+        Ok(Tx {
+            engine,
+            tenant: tenant.to_owned(),
+        })
     }
     /// A write transaction. It is rolled back unless [`Tx::commit`] is called. Nothing but SQL may be awaited while it
     /// is open: on SQLite it is the only writer.
@@ -112,7 +120,10 @@ impl Db {
             Self::Sqlite(db) => Engine::SqliteWrite(db.writer().await?),
             Self::Postgres(db) => Engine::Postgres(Box::new(db.writer().await?)),
         };
-        Ok(Tx { engine, tenant: tenant.to_owned() })
+        Ok(Tx {
+            engine,
+            tenant: tenant.to_owned(),
+        })
     }
     /// Flushes and closes what can be closed; the last thing a process does.
     pub async fn close(&self) {
@@ -145,7 +156,11 @@ impl Tx {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn all<T: FromRow>(&mut self, sql: &str, values: &[Value]) -> Result<Vec<T>, DbError> {
+    pub async fn all<T: FromRow>(
+        &mut self,
+        sql: &str,
+        values: &[Value],
+    ) -> Result<Vec<T>, DbError> {
         let rows: Vec<Row> = match &mut self.engine {
             Engine::SqliteRead(tx) => tx.query(sql, values)?,
             Engine::SqliteWrite(tx) => tx.query(sql, values)?,
@@ -157,7 +172,11 @@ impl Tx {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn first<T: FromRow>(&mut self, sql: &str, values: &[Value]) -> Result<Option<T>, DbError> {
+    pub async fn first<T: FromRow>(
+        &mut self,
+        sql: &str,
+        values: &[Value],
+    ) -> Result<Option<T>, DbError> {
         Ok(self.all(sql, values).await?.into_iter().next())
     }
     /// Runs a statement; the number of rows it changed.
@@ -166,7 +185,9 @@ impl Tx {
     /// What the database says; `Unique` when a unique index refused.
     pub async fn run(&mut self, sql: &str, values: &[Value]) -> Result<u64, DbError> {
         match &mut self.engine {
-            Engine::SqliteRead(_) => Err(DbError::new(DbErrorKind::Other, "a write in a read view")),
+            Engine::SqliteRead(_) => {
+                Err(DbError::new(DbErrorKind::Other, "a write in a read view"))
+            }
             Engine::SqliteWrite(tx) => tx.execute(sql, values),
             Engine::Postgres(tx) => tx.execute(sql, values).await,
         }
@@ -175,14 +196,28 @@ impl Tx {
     ///
     /// # Errors
     /// As [`Tx::run`].
-    pub async fn insert(&mut self, table: &'static str, columns: &[&str], values: &[Value]) -> Result<u64, DbError> {
+    pub async fn insert(
+        &mut self,
+        table: &'static str,
+        columns: &[&str],
+        values: &[Value],
+    ) -> Result<u64, DbError> {
         let marks = vec!["?"; columns.len()].join(", ");
-        self.run(&format!("INSERT INTO {table} ({}) VALUES ({marks})", columns.join(", ")), values).await
+        self.run(
+            &format!(
+                "INSERT INTO {table} ({}) VALUES ({marks})",
+                columns.join(", ")
+            ),
+            values,
+        )
+        .await
     }
     /// Runs several statements of a migration.
     pub(crate) async fn batch(&mut self, sql: &str) -> Result<(), DbError> {
         match &mut self.engine {
-            Engine::SqliteRead(_) => Err(DbError::new(DbErrorKind::Other, "a write in a read view")),
+            Engine::SqliteRead(_) => {
+                Err(DbError::new(DbErrorKind::Other, "a write in a read view"))
+            }
             Engine::SqliteWrite(tx) => tx.batch(sql),
             Engine::Postgres(tx) => tx.batch(sql).await,
         }

@@ -3,14 +3,25 @@ use crate::db::{Db, DbError, DbErrorKind};
 use crate::params;
 
 /// The migrations of this build, in order. Append only; a text that was released is never edited.
-pub const ALL: &[(&str, &str)] = &[("0001_foundation", include_str!("../migrations/0001_foundation.sql"))];
+pub const ALL: &[(&str, &str)] = &[(
+    "0001_foundation",
+    include_str!("../migrations/0001_foundation.sql"),
+)];
 
 fn digest(text: &str) -> String {
-    aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes()).as_ref().iter().map(|b| format!("{b:02x}")).collect()
+    aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes())
+        .as_ref()
+        .iter()
+        .map(|b| format!("{b:02x}"))
+        .collect()
 }
 
 fn words(text: &str, engine: &str) -> String {
-    let (json, bytes) = if engine == "postgres" { ("TEXT", "BYTEA") } else { ("TEXT", "BLOB") };
+    let (json, bytes) = if engine == "postgres" {
+        ("TEXT", "BYTEA")
+    } else {
+        ("TEXT", "BLOB")
+    };
     text.replace("$JSON", json).replace("$BYTES", bytes)
 }
 
@@ -27,22 +38,49 @@ pub async fn run(db: &Db) -> Result<usize, DbError> {
     for (index, (name, text)) in ALL.iter().enumerate() {
         let mut tx = db.write("").await?;
         if tx.engine() == "postgres" {
-            tx.batch("LOCK TABLE schema_migrations IN ACCESS EXCLUSIVE MODE").await?;
+            tx.batch("LOCK TABLE schema_migrations IN ACCESS EXCLUSIVE MODE")
+                .await?;
         }
-        let known: Vec<(String, String)> = tx.all("SELECT name, checksum FROM schema_migrations ORDER BY name", params![]).await?;
-        if known.len() > ALL.len() || known.iter().any(|(n, _)| !ALL.iter().any(|(name, _)| name == n)) {
-            return Err(DbError::new(DbErrorKind::Setup, "the database was made by a newer version of Usher; start that version, or restore a backup"));
+        let known: Vec<(String, String)> = tx
+            .all(
+                "SELECT name, checksum FROM schema_migrations ORDER BY name",
+                params![],
+            )
+            .await?;
+        if known.len() > ALL.len()
+            || known
+                .iter()
+                .any(|(n, _)| !ALL.iter().any(|(name, _)| name == n))
+        {
+            return Err(DbError::new(
+                DbErrorKind::Setup,
+                "the database was made by a newer version of Usher; start that version, or restore a backup",
+            ));
         }
         match known.get(index) {
             Some((known_name, checksum)) if known_name == name => {
                 if *checksum != digest(text) {
-                    return Err(DbError::new(DbErrorKind::Setup, format!("migration {name} differs from the one this database was made with")));
+                    return Err(DbError::new(
+                        DbErrorKind::Setup,
+                        format!(
+                            "migration {name} differs from the one this database was made with"
+                        ),
+                    ));
                 }
             }
-            Some((other, _)) => return Err(DbError::new(DbErrorKind::Setup, format!("migration {other} stands where {name} should"))),
+            Some((other, _)) => {
+                return Err(DbError::new(
+                    DbErrorKind::Setup,
+                    format!("migration {other} stands where {name} should"),
+                ));
+            }
             None => {
                 tx.batch(&words(text, tx.engine())).await?;
-                tx.run("INSERT INTO schema_migrations (name, checksum) VALUES (?, ?)", params![name, digest(text)]).await?;
+                tx.run(
+                    "INSERT INTO schema_migrations (name, checksum) VALUES (?, ?)",
+                    params![name, digest(text)],
+                )
+                .await?;
                 ran += 1;
             }
         }
@@ -57,6 +95,16 @@ pub async fn run(db: &Db) -> Result<usize, DbError> {
 /// What the database says.
 pub async fn pending(db: &Db) -> Result<Vec<&'static str>, DbError> {
     let mut tx = db.read("").await?;
-    let known: Vec<(String,)> = tx.all("SELECT name FROM schema_migrations ORDER BY name", params![]).await.unwrap_or_default();
-    Ok(ALL.iter().map(|(name, _)| *name).filter(|name| !known.iter().any(|(k,)| k == name)).collect())
+    let known: Vec<(String,)> = tx
+        .all(
+            "SELECT name FROM schema_migrations ORDER BY name",
+            params![],
+        )
+        .await
+        .unwrap_or_default();
+    Ok(ALL
+        .iter()
+        .map(|(name, _)| *name)
+        .filter(|name| !known.iter().any(|(k,)| k == name))
+        .collect())
 }

@@ -22,52 +22,94 @@ fn failed(e: &tokio_postgres::Error) -> DbError {
         None if e.is_closed() => DbErrorKind::Transient,
         _ => DbErrorKind::Other,
     };
-    let text = e.as_db_error().map_or_else(|| e.to_string(), |d| format!("{} ({})", d.message(), d.code().code()));
+    let text = e.as_db_error().map_or_else(
+        || e.to_string(),
+        |d| format!("{} ({})", d.message(), d.code().code()),
+    );
     DbError::new(kind, text)
 }
 
 impl Postgres {
     pub(crate) async fn connect(url: &str, connections: usize) -> Result<Self, DbError> {
-        let mut config: Config = url.parse().map_err(|_| DbError::new(DbErrorKind::Setup, "database.url is not a PostgreSQL URL"))?;
+        let mut config: Config = url.parse().map_err(|_| {
+            DbError::new(DbErrorKind::Setup, "database.url is not a PostgreSQL URL")
+        })?;
         if config.get_application_name().is_none() {
             config.application_name("usher");
         }
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(std::time::Duration::from_secs(5));
         }
-        let options = format!("{} -c statement_timeout=15000 -c idle_in_transaction_session_timeout=30000", config.get_options().unwrap_or(""));
+        let options = format!(
+            "{} -c statement_timeout=15000 -c idle_in_transaction_session_timeout=30000",
+            config.get_options().unwrap_or("")
+        );
         config.options(options.trim());
-        let manager = Manager::from_config(config, NoTls, ManagerConfig { recycling_method: RecyclingMethod::Fast });
+        let manager = Manager::from_config(
+            config,
+            NoTls,
+            ManagerConfig {
+                recycling_method: RecyclingMethod::Fast,
+            },
+        );
         let pool = Pool::builder(manager)
             .max_size(connections)
             .runtime(deadpool_postgres::Runtime::Tokio1)
             .wait_timeout(Some(std::time::Duration::from_secs(10)))
             .build()
             .map_err(|e| DbError::new(DbErrorKind::Setup, e.to_string()))?;
-        let this = Self { pool, numbered: Arc::default() };
+        let this = Self {
+            pool,
+            numbered: Arc::default(),
+        };
         let version: i32 = {
-            let connection = this.pool.get().await.map_err(|e| DbError::new(DbErrorKind::Setup, format!("PostgreSQL does not answer: {e}")))?;
-            let row = connection.query_one("SELECT current_setting('server_version_num')::int", &[]).await.map_err(|e| failed(&e))?;
+            let connection = this.pool.get().await.map_err(|e| {
+                DbError::new(
+                    DbErrorKind::Setup,
+                    format!("PostgreSQL does not answer: {e}"),
+                )
+            })?;
+            let row = connection
+                .query_one("SELECT current_setting('server_version_num')::int", &[])
+                .await
+                .map_err(|e| failed(&e))?;
             row.get(0)
         };
         if version < 150_000 {
-            return Err(DbError::new(DbErrorKind::Setup, "PostgreSQL 15 or newer is needed"));
+            return Err(DbError::new(
+                DbErrorKind::Setup,
+                "PostgreSQL 15 or newer is needed",
+            ));
         }
         Ok(this)
     }
 
     async fn take(&self) -> Result<Object, DbError> {
-        self.pool.get().await.map_err(|e| DbError::new(DbErrorKind::Transient, format!("no connection: {e}")))
+        self.pool
+            .get()
+            .await
+            .map_err(|e| DbError::new(DbErrorKind::Transient, format!("no connection: {e}")))
     }
 
     pub(crate) async fn reader(&self) -> Result<PostgresTx, DbError> {
-        Ok(PostgresTx { connection: Some(self.take().await?), numbered: Arc::clone(&self.numbered), open: false })
+        Ok(PostgresTx {
+            connection: Some(self.take().await?),
+            numbered: Arc::clone(&self.numbered),
+            open: false,
+        })
     }
 
     pub(crate) async fn writer(&self) -> Result<PostgresTx, DbError> {
         let connection = self.take().await?;
-        connection.batch_execute("BEGIN").await.map_err(|e| failed(&e))?;
-        Ok(PostgresTx { connection: Some(connection), numbered: Arc::clone(&self.numbered), open: true })
+        connection
+            .batch_execute("BEGIN")
+            .await
+            .map_err(|e| failed(&e))?;
+        Ok(PostgresTx {
+            connection: Some(connection),
+            numbered: Arc::clone(&self.numbered),
+            open: true,
+        })
     }
 
     pub(crate) fn close(&self) {
@@ -84,7 +126,9 @@ pub(crate) struct PostgresTx {
 
 impl PostgresTx {
     fn connection(&self) -> Result<&Object, DbError> {
-        self.connection.as_ref().ok_or_else(|| DbError::new(DbErrorKind::Other, "the transaction has ended"))
+        self.connection
+            .as_ref()
+            .ok_or_else(|| DbError::new(DbErrorKind::Other, "the transaction has ended"))
     }
 
     fn text(&self, sql: &str) -> Arc<str> {
@@ -102,27 +146,47 @@ impl PostgresTx {
     pub(crate) async fn query(&mut self, sql: &str, values: &[Value]) -> Result<Vec<Row>, DbError> {
         let text = self.text(sql);
         let connection = self.connection()?;
-        let statement = connection.prepare_cached(&text).await.map_err(|e| failed(&e))?;
-        let bound: Vec<&(dyn ToSql + Sync)> = values.iter().map(|v| v as &(dyn ToSql + Sync)).collect();
-        let rows = connection.query(&statement, &bound).await.map_err(|e| failed(&e))?;
+        let statement = connection
+            .prepare_cached(&text)
+            .await
+            .map_err(|e| failed(&e))?;
+        let bound: Vec<&(dyn ToSql + Sync)> =
+            values.iter().map(|v| v as &(dyn ToSql + Sync)).collect();
+        let rows = connection
+            .query(&statement, &bound)
+            .await
+            .map_err(|e| failed(&e))?;
         rows.iter().map(read).collect()
     }
 
     pub(crate) async fn execute(&mut self, sql: &str, values: &[Value]) -> Result<u64, DbError> {
         let text = self.text(sql);
         let connection = self.connection()?;
-        let statement = connection.prepare_cached(&text).await.map_err(|e| failed(&e))?;
-        let bound: Vec<&(dyn ToSql + Sync)> = values.iter().map(|v| v as &(dyn ToSql + Sync)).collect();
-        connection.execute(&statement, &bound).await.map_err(|e| failed(&e))
+        let statement = connection
+            .prepare_cached(&text)
+            .await
+            .map_err(|e| failed(&e))?;
+        let bound: Vec<&(dyn ToSql + Sync)> =
+            values.iter().map(|v| v as &(dyn ToSql + Sync)).collect();
+        connection
+            .execute(&statement, &bound)
+            .await
+            .map_err(|e| failed(&e))
     }
 
     pub(crate) async fn batch(&mut self, sql: &str) -> Result<(), DbError> {
-        self.connection()?.batch_execute(sql).await.map_err(|e| failed(&e))
+        self.connection()?
+            .batch_execute(sql)
+            .await
+            .map_err(|e| failed(&e))
     }
 
     pub(crate) async fn commit(mut self) -> Result<(), DbError> {
         if self.open {
-            self.connection()?.batch_execute("COMMIT").await.map_err(|e| failed(&e))?;
+            self.connection()?
+                .batch_execute("COMMIT")
+                .await
+                .map_err(|e| failed(&e))?;
             self.open = false;
         }
         Ok(())
@@ -163,7 +227,11 @@ fn number(sql: &str) -> String {
 }
 
 impl ToSql for Value {
-    fn to_sql(&self, ty: &Type, out: &mut tokio_postgres::types::private::BytesMut) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
+    fn to_sql(
+        &self,
+        ty: &Type,
+        out: &mut tokio_postgres::types::private::BytesMut,
+    ) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
         match self {
             Value::Null => Ok(IsNull::Yes),
             Value::Int(v) if *ty == Type::INT4 => i32::try_from(*v)?.to_sql(ty, out),
@@ -176,7 +244,16 @@ impl ToSql for Value {
         }
     }
     fn accepts(ty: &Type) -> bool {
-        matches!(*ty, Type::INT8 | Type::INT4 | Type::BOOL | Type::TEXT | Type::VARCHAR | Type::BYTEA | Type::UNKNOWN)
+        matches!(
+            *ty,
+            Type::INT8
+                | Type::INT4
+                | Type::BOOL
+                | Type::TEXT
+                | Type::VARCHAR
+                | Type::BYTEA
+                | Type::UNKNOWN
+        )
     }
     to_sql_checked!();
 }
@@ -185,12 +262,26 @@ fn read(row: &tokio_postgres::Row) -> Result<Row, DbError> {
     let mut values = Vec::with_capacity(row.len());
     for (index, column) in row.columns().iter().enumerate() {
         let value = match *column.type_() {
-            Type::INT8 => row.try_get::<_, Option<i64>>(index).map(|v| v.map_or(Value::Null, Value::Int)),
-            Type::INT4 => row.try_get::<_, Option<i32>>(index).map(|v| v.map_or(Value::Null, |v| Value::Int(i64::from(v)))),
-            Type::BOOL => row.try_get::<_, Option<bool>>(index).map(|v| v.map_or(Value::Null, Value::Bool)),
-            Type::TEXT | Type::VARCHAR | Type::NAME => row.try_get::<_, Option<String>>(index).map(|v| v.map_or(Value::Null, Value::Text)),
-            Type::BYTEA => row.try_get::<_, Option<Vec<u8>>>(index).map(|v| v.map_or(Value::Null, Value::Bytes)),
-            ref other => return Err(DbError::shape(format!("column {index} has the type {other}"))),
+            Type::INT8 => row
+                .try_get::<_, Option<i64>>(index)
+                .map(|v| v.map_or(Value::Null, Value::Int)),
+            Type::INT4 => row
+                .try_get::<_, Option<i32>>(index)
+                .map(|v| v.map_or(Value::Null, |v| Value::Int(i64::from(v)))),
+            Type::BOOL => row
+                .try_get::<_, Option<bool>>(index)
+                .map(|v| v.map_or(Value::Null, Value::Bool)),
+            Type::TEXT | Type::VARCHAR | Type::NAME => row
+                .try_get::<_, Option<String>>(index)
+                .map(|v| v.map_or(Value::Null, Value::Text)),
+            Type::BYTEA => row
+                .try_get::<_, Option<Vec<u8>>>(index)
+                .map(|v| v.map_or(Value::Null, Value::Bytes)),
+            ref other => {
+                return Err(DbError::shape(format!(
+                    "column {index} has the type {other}"
+                )));
+            }
         };
         values.push(value.map_err(|e| failed(&e))?);
     }

@@ -13,8 +13,12 @@ impl Row {
     /// # Errors
     /// A column that is missing or of another type: a mistake in a store file, found by its first test.
     pub fn get<T: FromColumn>(&self, index: usize) -> Result<T, DbError> {
-        let value = self.0.get(index).ok_or_else(|| DbError::shape(format!("no column {index}")))?;
-        T::from_column(value).ok_or_else(|| DbError::shape(format!("column {index} is {}", kind(value))))
+        let value = self
+            .0
+            .get(index)
+            .ok_or_else(|| DbError::shape(format!("no column {index}")))?;
+        T::from_column(value)
+            .ok_or_else(|| DbError::shape(format!("column {index} is {}", kind(value))))
     }
 }
 
@@ -53,12 +57,20 @@ impl FromColumn for bool {
 }
 impl FromColumn for String {
     fn from_column(value: &Value) -> Option<Self> {
-        if let Value::Text(v) = value { Some(v.clone()) } else { None }
+        if let Value::Text(v) = value {
+            Some(v.clone())
+        } else {
+            None
+        }
     }
 }
 impl FromColumn for Vec<u8> {
     fn from_column(value: &Value) -> Option<Self> {
-        if let Value::Bytes(v) = value { Some(v.clone()) } else { None }
+        if let Value::Bytes(v) = value {
+            Some(v.clone())
+        } else {
+            None
+        }
     }
 }
 impl FromColumn for Timestamp {
@@ -81,7 +93,18 @@ macro_rules! id_columns {
         }
     })*};
 }
-id_columns!(ApplicationId, ClientId, IdentificationId, InstanceId, MessageId, SessionId, SignInId, SignUpId, UserId, VerificationId);
+id_columns!(
+    ApplicationId,
+    ClientId,
+    IdentificationId,
+    InstanceId,
+    MessageId,
+    SessionId,
+    SignInId,
+    SignUpId,
+    UserId,
+    VerificationId
+);
 
 /// A struct that a row becomes.
 pub trait FromRow: Sized {

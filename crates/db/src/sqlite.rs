@@ -39,17 +39,39 @@ struct Writer {
 
 fn failed(e: &rusqlite::Error) -> DbError {
     let kind = match e.sqlite_error() {
-        Some(f) if f.code == ErrorCode::ConstraintViolation && matches!(f.extended_code, 2067 | 1555) => DbErrorKind::Unique,
-        Some(f) if matches!(f.code, ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => DbErrorKind::Transient,
-        Some(f) if matches!(f.code, ErrorCode::NotADatabase | ErrorCode::CannotOpen | ErrorCode::ReadOnly) => DbErrorKind::Setup,
+        Some(f)
+            if f.code == ErrorCode::ConstraintViolation
+                && matches!(f.extended_code, 2067 | 1555) =>
+        {
+            DbErrorKind::Unique
+        }
+        Some(f) if matches!(f.code, ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            DbErrorKind::Transient
+        }
+        Some(f)
+            if matches!(
+                f.code,
+                ErrorCode::NotADatabase | ErrorCode::CannotOpen | ErrorCode::ReadOnly
+            ) =>
+        {
+            DbErrorKind::Setup
+        }
         _ => DbErrorKind::Other,
     };
     DbError::new(kind, e.to_string())
 }
 
 fn connect(path: &Path, writer: bool) -> Result<Connection, DbError> {
-    let flags = if writer { OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE } else { OpenFlags::SQLITE_OPEN_READ_ONLY };
-    let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI).map_err(|e| {
+    let flags = if writer {
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE
+    } else {
+        OpenFlags::SQLITE_OPEN_READ_ONLY
+    };
+    let connection = Connection::open_with_flags(
+        path,
+        flags | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI,
+    )
+    .map_err(|e| {
         let mut e = failed(&e);
         e.text = format!("{}: {}", path.display(), e.text);
         e.kind = DbErrorKind::Setup;
@@ -80,7 +102,11 @@ impl Sqlite {
     pub fn open(path: &Path) -> Result<Self, DbError> {
         let connection = connect(path, true)?;
         let (wake, woken) = mpsc::channel();
-        let writer = Arc::new(AsyncMutex::new(Writer { connection, batch: false, waiting: Vec::new() }));
+        let writer = Arc::new(AsyncMutex::new(Writer {
+            connection,
+            batch: false,
+            waiting: Vec::new(),
+        }));
         let own = Arc::clone(&writer);
         std::thread::Builder::new()
             .name("sqlite-commit".to_owned())
@@ -106,7 +132,12 @@ impl Sqlite {
         if self.0.closed.load(Ordering::Acquire) {
             return Err(DbError::new(DbErrorKind::Other, "the database is closed"));
         }
-        let kept = self.0.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let kept = self
+            .0
+            .readers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop();
         let connection = match kept {
             Some(connection) => connection,
             None => {
@@ -114,7 +145,10 @@ impl Sqlite {
                 connect(&self.0.path, false)?
             }
         };
-        Ok(SqliteRead { home: Arc::clone(&self.0), connection: Some(connection) })
+        Ok(SqliteRead {
+            home: Arc::clone(&self.0),
+            connection: Some(connection),
+        })
     }
 
     pub(crate) async fn writer(&self) -> Result<SqliteWrite, DbError> {
@@ -123,21 +157,37 @@ impl Sqlite {
         }
         let mut guard = Arc::clone(&self.0.writer).lock_owned().await;
         if !guard.batch {
-            guard.connection.execute_batch("BEGIN IMMEDIATE").map_err(|e| failed(&e))?;
+            guard
+                .connection
+                .execute_batch("BEGIN IMMEDIATE")
+                .map_err(|e| failed(&e))?;
             guard.batch = true;
         }
-        guard.connection.execute_batch("SAVEPOINT w").map_err(|e| failed(&e))?;
-        Ok(SqliteWrite { guard: Some(guard), wake: self.0.wake.clone() })
+        guard
+            .connection
+            .execute_batch("SAVEPOINT w")
+            .map_err(|e| failed(&e))?;
+        Ok(SqliteWrite {
+            guard: Some(guard),
+            wake: self.0.wake.clone(),
+        })
     }
 
     pub(crate) async fn close(&self) {
         self.0.closed.store(true, Ordering::Release);
         let mut writer = self.0.writer.lock().await;
         writer.end_batch();
-        if let Err(e) = writer.connection.execute_batch("PRAGMA optimize; PRAGMA wal_checkpoint(TRUNCATE);") {
+        if let Err(e) = writer
+            .connection
+            .execute_batch("PRAGMA optimize; PRAGMA wal_checkpoint(TRUNCATE);")
+        {
             tracing::warn!("The last checkpoint failed: {e}");
         }
-        self.0.readers.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.0
+            .readers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
     }
 }
 
@@ -148,8 +198,14 @@ impl Writer {
             return;
         }
         self.batch = false;
-        let outcome = self.connection.execute_batch("COMMIT").map_err(|e| e.to_string());
-        if outcome.is_err() && !self.connection.is_autocommit() && self.connection.execute_batch("ROLLBACK").is_err() {
+        let outcome = self
+            .connection
+            .execute_batch("COMMIT")
+            .map_err(|e| e.to_string());
+        if outcome.is_err()
+            && !self.connection.is_autocommit()
+            && self.connection.execute_batch("ROLLBACK").is_err()
+        {
             tracing::error!("A failed commit could not be rolled back");
         }
         for waiter in self.waiting.drain(..) {
@@ -167,14 +223,20 @@ pub(crate) struct SqliteRead {
 
 impl SqliteRead {
     pub(crate) fn query(&self, sql: &str, values: &[Value]) -> Result<Vec<Row>, DbError> {
-        self.connection.as_ref().map_or_else(|| Ok(Vec::new()), |c| query(c, sql, values))
+        self.connection
+            .as_ref()
+            .map_or_else(|| Ok(Vec::new()), |c| query(c, sql, values))
     }
 }
 
 impl Drop for SqliteRead {
     fn drop(&mut self) {
         if let Some(connection) = self.connection.take() {
-            let mut kept = self.home.readers.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut kept = self
+                .home
+                .readers
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             if kept.len() < READERS && !self.home.closed.load(Ordering::Acquire) {
                 kept.push(connection);
             }
@@ -190,33 +252,51 @@ pub(crate) struct SqliteWrite {
 
 impl SqliteWrite {
     fn connection(&self) -> Result<&Connection, DbError> {
-        self.guard.as_ref().map(|g| &g.connection).ok_or_else(|| DbError::new(DbErrorKind::Other, "the transaction has ended"))
+        self.guard
+            .as_ref()
+            .map(|g| &g.connection)
+            .ok_or_else(|| DbError::new(DbErrorKind::Other, "the transaction has ended"))
     }
     pub(crate) fn query(&self, sql: &str, values: &[Value]) -> Result<Vec<Row>, DbError> {
         query(self.connection()?, sql, values)
     }
     pub(crate) fn execute(&self, sql: &str, values: &[Value]) -> Result<u64, DbError> {
         let sql = plain(sql);
-        let mut statement = self.connection()?.prepare_cached(&sql).map_err(|e| failed(&e))?;
-        let count = statement.execute(rusqlite::params_from_iter(values.iter().map(Bind))).map_err(|e| failed(&e))?;
+        let mut statement = self
+            .connection()?
+            .prepare_cached(&sql)
+            .map_err(|e| failed(&e))?;
+        let count = statement
+            .execute(rusqlite::params_from_iter(values.iter().map(Bind)))
+            .map_err(|e| failed(&e))?;
         Ok(u64::try_from(count).unwrap_or(0))
     }
     pub(crate) fn batch(&self, sql: &str) -> Result<(), DbError> {
-        self.connection()?.execute_batch(sql).map_err(|e| failed(&e))
+        self.connection()?
+            .execute_batch(sql)
+            .map_err(|e| failed(&e))
     }
     pub(crate) async fn commit(mut self) -> Result<(), DbError> {
         let Some(mut guard) = self.guard.take() else {
             return Ok(());
         };
-        guard.connection.execute_batch("RELEASE w").map_err(|e| failed(&e))?;
+        guard
+            .connection
+            .execute_batch("RELEASE w")
+            .map_err(|e| failed(&e))?;
         let (done, wait) = oneshot::channel();
         guard.waiting.push(done);
         drop(guard);
-        self.wake.send(()).map_err(|_| DbError::new(DbErrorKind::Other, "the committer has stopped"))?;
+        self.wake
+            .send(())
+            .map_err(|_| DbError::new(DbErrorKind::Other, "the committer has stopped"))?;
         match wait.await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(text)) => Err(DbError::new(DbErrorKind::Other, text)),
-            Err(_) => Err(DbError::new(DbErrorKind::Other, "the committer has stopped")),
+            Err(_) => Err(DbError::new(
+                DbErrorKind::Other,
+                "the committer has stopped",
+            )),
         }
     }
 }
@@ -258,14 +338,20 @@ impl rusqlite::ToSql for Bind<'_> {
 }
 
 fn plain(sql: &str) -> std::borrow::Cow<'_, str> {
-    if sql.contains("$LOCK") { sql.replace("$LOCK", "").into() } else { sql.into() }
+    if sql.contains("$LOCK") {
+        sql.replace("$LOCK", "").into()
+    } else {
+        sql.into()
+    }
 }
 
 fn query(connection: &Connection, sql: &str, values: &[Value]) -> Result<Vec<Row>, DbError> {
     let sql = plain(sql);
     let mut statement = connection.prepare_cached(&sql).map_err(|e| failed(&e))?;
     let width = statement.column_count();
-    let mut rows = statement.query(rusqlite::params_from_iter(values.iter().map(Bind))).map_err(|e| failed(&e))?;
+    let mut rows = statement
+        .query(rusqlite::params_from_iter(values.iter().map(Bind)))
+        .map_err(|e| failed(&e))?;
     let mut found = Vec::new();
     while let Some(row) = rows.next().map_err(|e| failed(&e))? {
         let mut columns = Vec::with_capacity(width);
@@ -273,7 +359,9 @@ fn query(connection: &Connection, sql: &str, values: &[Value]) -> Result<Vec<Row
             columns.push(match row.get_ref(index).map_err(|e| failed(&e))? {
                 ValueRef::Null => Value::Null,
                 ValueRef::Integer(v) => Value::Int(v),
-                ValueRef::Real(_) => return Err(DbError::shape("a floating-point column".to_owned())),
+                ValueRef::Real(_) => {
+                    return Err(DbError::shape("a floating-point column".to_owned()));
+                }
                 ValueRef::Text(v) => Value::Text(String::from_utf8_lossy(v).into_owned()),
                 ValueRef::Blob(v) => Value::Bytes(v.to_vec()),
             });

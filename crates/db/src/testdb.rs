@@ -5,7 +5,9 @@ use std::path::PathBuf;
 /// The URL of the server for tests, when there is one. `make test` starts it.
 #[must_use]
 pub fn postgres_url() -> Option<String> {
-    std::env::var("USHER_TEST_POSTGRES").ok().filter(|url| !url.is_empty())
+    std::env::var("USHER_TEST_POSTGRES")
+        .ok()
+        .filter(|url| !url.is_empty())
 }
 
 /// A fresh, migrated SQLite file in the temporary directory.
@@ -30,7 +32,10 @@ pub async fn sqlite(name: &str) -> Result<(Db, PathBuf), DbError> {
 pub async fn postgres(url: &str, name: &str) -> Result<Db, DbError> {
     let admin = Db::open_postgres(url, 1).await?;
     let mut tx = admin.write("").await?;
-    tx.batch(&format!("DROP SCHEMA IF EXISTS {name} CASCADE; CREATE SCHEMA {name}")).await?;
+    tx.batch(&format!(
+        "DROP SCHEMA IF EXISTS {name} CASCADE; CREATE SCHEMA {name}"
+    ))
+    .await?;
     tx.commit().await?;
     admin.close().await;
     let join = if url.contains('?') { '&' } else { '?' };

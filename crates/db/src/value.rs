@@ -85,7 +85,18 @@ macro_rules! id_values {
         }
     })*};
 }
-id_values!(ApplicationId, ClientId, IdentificationId, InstanceId, MessageId, SessionId, SignInId, SignUpId, UserId, VerificationId);
+id_values!(
+    ApplicationId,
+    ClientId,
+    IdentificationId,
+    InstanceId,
+    MessageId,
+    SessionId,
+    SignInId,
+    SignUpId,
+    UserId,
+    VerificationId
+);
 
 /// The values of a statement, in the order of its `?`.
 #[macro_export]

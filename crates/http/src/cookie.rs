@@ -35,7 +35,14 @@ impl SetCookie<'_> {
             out.push_str("; Domain=");
             out.push_str(domain);
         }
-        out.push_str(&format!("; Max-Age={}", if self.value.is_some() { self.max_age_secs } else { 0 }));
+        out.push_str(&format!(
+            "; Max-Age={}",
+            if self.value.is_some() {
+                self.max_age_secs
+            } else {
+                0
+            }
+        ));
         if self.value.is_none() {
             out.push_str("; Expires=Thu, 01 Jan 1970 00:00:00 GMT");
         }
@@ -56,10 +63,33 @@ mod tests {
 
     #[test]
     fn cookies_are_read_by_exact_name_and_written_with_every_attribute() {
-        assert_eq!(all("a=1; __client=x; __client=y; __client_uat=3", "__client").collect::<Vec<_>>(), ["x", "y"]);
-        let cookie = SetCookie { name: "__client", value: Some("v"), domain: None, http_only: true, secure: true, max_age_secs: 60 };
-        assert_eq!(cookie.render(), "__client=v; Path=/; Max-Age=60; HttpOnly; Secure; SameSite=Lax");
-        let gone = SetCookie { name: "n", value: None, domain: Some("example.com"), http_only: false, secure: false, max_age_secs: 60 };
-        assert_eq!(gone.render(), "n=; Path=/; Domain=example.com; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT; SameSite=Lax");
+        assert_eq!(
+            all("a=1; __client=x; __client=y; __client_uat=3", "__client").collect::<Vec<_>>(),
+            ["x", "y"]
+        );
+        let cookie = SetCookie {
+            name: "__client",
+            value: Some("v"),
+            domain: None,
+            http_only: true,
+            secure: true,
+            max_age_secs: 60,
+        };
+        assert_eq!(
+            cookie.render(),
+            "__client=v; Path=/; Max-Age=60; HttpOnly; Secure; SameSite=Lax"
+        );
+        let gone = SetCookie {
+            name: "n",
+            value: None,
+            domain: Some("example.com"),
+            http_only: false,
+            secure: false,
+            max_age_secs: 60,
+        };
+        assert_eq!(
+            gone.render(),
+            "n=; Path=/; Domain=example.com; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT; SameSite=Lax"
+        );
     }
 }

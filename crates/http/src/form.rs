@@ -48,7 +48,14 @@ pub struct Field {
 }
 
 const fn field(name: &'static str, kind: Kind) -> Field {
-    Field { name, kind, place: Place::Body, required: false, secret: false, about: "" }
+    Field {
+        name,
+        kind,
+        place: Place::Body,
+        required: false,
+        secret: false,
+        about: "",
+    }
 }
 /// Text of at most `max` characters.
 #[must_use]
@@ -58,7 +65,10 @@ pub const fn text(name: &'static str, max: usize) -> Field {
 /// Text whose white space counts and that is never echoed.
 #[must_use]
 pub const fn secret(name: &'static str, max: usize) -> Field {
-    Field { secret: true, ..field(name, Kind::Text(max)) }
+    Field {
+        secret: true,
+        ..field(name, Kind::Text(max))
+    }
 }
 /// One of `words`.
 #[must_use]
@@ -90,12 +100,18 @@ impl Field {
     /// It must come.
     #[must_use]
     pub const fn required(self) -> Self {
-        Self { required: true, ..self }
+        Self {
+            required: true,
+            ..self
+        }
     }
     /// It travels in the query.
     #[must_use]
     pub const fn query(self) -> Self {
-        Self { place: Place::Query, ..self }
+        Self {
+            place: Place::Query,
+            ..self
+        }
     }
     /// What it is for.
     #[must_use]
@@ -165,12 +181,18 @@ impl Form {
                 Place::Body => &body,
                 Place::Query => &query,
             };
-            let sent = source.iter().find(|(name, _)| name == field.name).map(|(_, value)| value);
+            let sent = source
+                .iter()
+                .find(|(name, _)| name == field.name)
+                .map(|(_, value)| value);
             match sent {
-                None if field.required => faults.push(refuse::form_param_missing(field.name).at(field.name)),
+                None if field.required => {
+                    faults.push(refuse::form_param_missing(field.name).at(field.name))
+                }
                 None => {}
                 Some(value) => match check_one(field, value) {
-                    Ok(Value::Null) if field.required => faults.push(refuse::form_param_nil(&field.name.replace('_', " ")).at(field.name)),
+                    Ok(Value::Null) if field.required => faults
+                        .push(refuse::form_param_nil(&field.name.replace('_', " ")).at(field.name)),
                     Ok(value) => form.push((field.name, value)),
                     Err(e) => faults.push(*e),
                 },
@@ -178,8 +200,15 @@ impl Form {
         }
         if strict {
             for (name, _) in &body {
-                if !fields.iter().any(|f| f.place == Place::Body && f.name == name) {
-                    let shown: String = name.chars().filter(|c| c.is_ascii_graphic()).take(64).collect();
+                if !fields
+                    .iter()
+                    .any(|f| f.place == Place::Body && f.name == name)
+                {
+                    let shown: String = name
+                        .chars()
+                        .filter(|c| c.is_ascii_graphic())
+                        .take(64)
+                        .collect();
                     faults.push(refuse::form_param_unknown(&shown).at(&shown));
                 }
             }
@@ -226,7 +255,10 @@ impl Form {
     /// A list of texts; empty when it was not sent.
     #[must_use]
     pub fn texts(&self, name: &str) -> Vec<&str> {
-        self.get(name).and_then(Value::as_array).map(|items| items.iter().filter_map(Value::as_str).collect()).unwrap_or_default()
+        self.get(name)
+            .and_then(Value::as_array)
+            .map(|items| items.iter().filter_map(Value::as_str).collect())
+            .unwrap_or_default()
     }
 }
 
@@ -241,18 +273,35 @@ fn check_one(field: &Field, value: &Value) -> Result<Value, Box<ApiError>> {
     // A scalar that came twice in a form: clerk-js splits values at commas, so they are joined again.
     let joined;
     let value = match value {
-        Value::Array(items) if !listed && items.iter().all(Value::is_string) && matches!(field.kind, Kind::Text(_)) && field.place == Place::Query => {
-            joined = Value::String(items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(","));
+        Value::Array(items)
+            if !listed
+                && items.iter().all(Value::is_string)
+                && matches!(field.kind, Kind::Text(_))
+                && field.place == Place::Query =>
+        {
+            joined = Value::String(
+                items
+                    .iter()
+                    .filter_map(Value::as_str)
+                    .collect::<Vec<_>>()
+                    .join(","),
+            );
             &joined
         }
         Value::Array(items) if !listed && items.iter().all(Value::is_string) => {
-            return Err(if items.is_empty() { wrong_type() } else { Box::new(refuse::form_param_duplicate(name).at(name)) });
+            return Err(if items.is_empty() {
+                wrong_type()
+            } else {
+                Box::new(refuse::form_param_duplicate(name).at(name))
+            });
         }
         other => other,
     };
     let text_ok = |text: &str, max: usize| -> Result<String, Box<ApiError>> {
         if text.contains('\0') {
-            return Err(Box::new(refuse::form_param_format_invalid(&name.replace('_', " ")).at(name)));
+            return Err(Box::new(
+                refuse::form_param_format_invalid(&name.replace('_', " ")).at(name),
+            ));
         }
         let text = if field.secret { text } else { text.trim() };
         // Counting characters of a huge text is bounded by the body limit.
@@ -264,11 +313,19 @@ fn check_one(field: &Field, value: &Value) -> Result<Value, Box<ApiError>> {
     match field.kind {
         Kind::Text(max) => {
             let text = text_ok(value.as_str().ok_or_else(wrong_type)?, max)?;
-            Ok(if text.is_empty() { Value::Null } else { Value::String(text) })
+            Ok(if text.is_empty() {
+                Value::Null
+            } else {
+                Value::String(text)
+            })
         }
         Kind::Word(words) => {
             let text = value.as_str().ok_or_else(wrong_type)?;
-            if words.contains(&text) { Ok(Value::String(text.to_owned())) } else { Err(Box::new(refuse::form_param_value_invalid(name).at(name))) }
+            if words.contains(&text) {
+                Ok(Value::String(text.to_owned()))
+            } else {
+                Err(Box::new(refuse::form_param_value_invalid(name).at(name)))
+            }
         }
         Kind::Flag => match value {
             Value::Bool(_) => Ok(value.clone()),
@@ -283,13 +340,23 @@ fn check_one(field: &Field, value: &Value) -> Result<Value, Box<ApiError>> {
                 _ => None,
             }
             .ok_or_else(wrong_type)?;
-            if (min..=max).contains(&number) { Ok(Value::from(number)) } else { Err(Box::new(refuse::form_param_value_invalid(name).at(name))) }
+            if (min..=max).contains(&number) {
+                Ok(Value::from(number))
+            } else {
+                Err(Box::new(refuse::form_param_value_invalid(name).at(name)))
+            }
         }
         Kind::Object(max) => {
             let parsed = match value {
                 Value::Object(_) => value.clone(),
-                Value::String(s) if s.len() <= max * 2 => serde_json::from_str(s).map_err(|_| wrong_type())?,
-                Value::String(_) => return Err(Box::new(refuse::form_param_exceeds_allowed_size(name).at(name))),
+                Value::String(s) if s.len() <= max * 2 => {
+                    serde_json::from_str(s).map_err(|_| wrong_type())?
+                }
+                Value::String(_) => {
+                    return Err(Box::new(
+                        refuse::form_param_exceeds_allowed_size(name).at(name),
+                    ));
+                }
                 _ => return Err(wrong_type()),
             };
             if parsed.is_null() {
@@ -300,7 +367,9 @@ fn check_one(field: &Field, value: &Value) -> Result<Value, Box<ApiError>> {
             }
             let text = parsed.to_string();
             if text.len() > max {
-                return Err(Box::new(refuse::form_param_exceeds_allowed_size(name).at(name)));
+                return Err(Box::new(
+                    refuse::form_param_exceeds_allowed_size(name).at(name),
+                ));
             }
             if text.contains("\\u0000") || depth(&parsed) > 32 {
                 return Err(Box::new(refuse::form_param_format_invalid(name).at(name)));
@@ -319,9 +388,14 @@ fn check_one(field: &Field, value: &Value) -> Result<Value, Box<ApiError>> {
                 _ => return Err(wrong_type()),
             };
             if list.len() > items {
-                return Err(Box::new(refuse::form_param_array_size_exceeded(name).at(name)));
+                return Err(Box::new(
+                    refuse::form_param_array_size_exceeded(name).at(name),
+                ));
             }
-            list.iter().map(|item| text_ok(item.as_str().ok_or_else(wrong_type)?, max).map(Value::String)).collect::<Result<Vec<_>, _>>().map(Value::Array)
+            list.iter()
+                .map(|item| text_ok(item.as_str().ok_or_else(wrong_type)?, max).map(Value::String))
+                .collect::<Result<Vec<_>, _>>()
+                .map(Value::Array)
         }
     }
 }
@@ -339,36 +413,98 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    const FIELDS: &[Field] = &[text("name", 5).required(), flag("on"), int("limit", 1, 500).query(), word("mode", &["a", "b"]), object("meta", 40), texts("ids", 2, 4)];
+    const FIELDS: &[Field] = &[
+        text("name", 5).required(),
+        flag("on"),
+        int("limit", 1, 500).query(),
+        word("mode", &["a", "b"]),
+        object("meta", 40),
+        texts("ids", 2, 4),
+    ];
 
     fn body(value: Value) -> Raw {
-        value.as_object().map(|o| o.clone().into_iter().collect()).unwrap_or_default()
+        value
+            .as_object()
+            .map(|o| o.clone().into_iter().collect())
+            .unwrap_or_default()
     }
     fn codes(value: Value) -> Vec<String> {
         let e = Form::check(FIELDS, Vec::new(), body(value), true).expect_err("refused");
-        std::iter::once(&e).chain(&e.more).map(|e| format!("{} {}", e.code, e.meta["param_name"].as_str().unwrap_or_default())).collect()
+        std::iter::once(&e)
+            .chain(&e.more)
+            .map(|e| {
+                format!(
+                    "{} {}",
+                    e.code,
+                    e.meta["param_name"].as_str().unwrap_or_default()
+                )
+            })
+            .collect()
     }
 
     #[test]
     fn every_kind_of_fault_has_its_code_and_names_its_field() {
         assert_eq!(codes(json!({})), ["form_param_missing name"]);
         assert_eq!(codes(json!({"name": ""})), ["form_param_nil name"]);
-        assert_eq!(codes(json!({"name": "sixsix"})), ["form_param_max_length_exceeded name"]);
+        assert_eq!(
+            codes(json!({"name": "sixsix"})),
+            ["form_param_max_length_exceeded name"]
+        );
         assert_eq!(codes(json!({"name": 3})), ["form_param_type_invalid name"]);
-        assert_eq!(codes(json!({"name": "a\u{0}"})), ["form_param_format_invalid name"]);
-        assert_eq!(codes(json!({"name": "a", "on": "maybe", "mode": "c", "x": 1})), ["form_param_type_invalid on", "form_param_value_invalid mode", "form_param_unknown x"]);
-        assert_eq!(codes(json!({"name": "a", "meta": [1]})), ["form_param_type_invalid meta"]);
-        assert_eq!(codes(json!({"name": "a", "meta": {"k": "x".repeat(40)}})), ["form_param_exceeds_allowed_size meta"]);
-        assert_eq!(codes(json!({"name": "a", "ids": ["1", "2", "3"]})), ["form_param_array_size_exceeded ids"]);
-        assert_eq!(codes(json!({"name": ["a", "b"]})), ["form_param_duplicate name"]);
+        assert_eq!(
+            codes(json!({"name": "a\u{0}"})),
+            ["form_param_format_invalid name"]
+        );
+        assert_eq!(
+            codes(json!({"name": "a", "on": "maybe", "mode": "c", "x": 1})),
+            [
+                "form_param_type_invalid on",
+                "form_param_value_invalid mode",
+                "form_param_unknown x"
+            ]
+        );
+        assert_eq!(
+            codes(json!({"name": "a", "meta": [1]})),
+            ["form_param_type_invalid meta"]
+        );
+        assert_eq!(
+            codes(json!({"name": "a", "meta": {"k": "x".repeat(40)}})),
+            ["form_param_exceeds_allowed_size meta"]
+        );
+        assert_eq!(
+            codes(json!({"name": "a", "ids": ["1", "2", "3"]})),
+            ["form_param_array_size_exceeded ids"]
+        );
+        assert_eq!(
+            codes(json!({"name": ["a", "b"]})),
+            ["form_param_duplicate name"]
+        );
     }
 
     #[test]
     fn forms_and_json_give_the_same_fields() {
-        let raw = group(vec![("name".into(), " a ".into()), ("on".into(), "true".into()), ("meta".into(), "{\"k\":1}".into()), ("ids[]".into(), "x".into()), ("ids".into(), "y".into())]);
-        let form = Form::check(FIELDS, group(vec![("limit".into(), "7".into())]), raw, true).expect("a form");
-        assert_eq!((form.text("name"), form.flag("on"), form.int("limit"), form.texts("ids")), (Some("a"), Some(true), Some(7), vec!["x", "y"]));
-        assert_eq!(form.object("meta").and_then(|m| m.get("k")), Some(&json!(1)));
+        let raw = group(vec![
+            ("name".into(), " a ".into()),
+            ("on".into(), "true".into()),
+            ("meta".into(), "{\"k\":1}".into()),
+            ("ids[]".into(), "x".into()),
+            ("ids".into(), "y".into()),
+        ]);
+        let form = Form::check(FIELDS, group(vec![("limit".into(), "7".into())]), raw, true)
+            .expect("a form");
+        assert_eq!(
+            (
+                form.text("name"),
+                form.flag("on"),
+                form.int("limit"),
+                form.texts("ids")
+            ),
+            (Some("a"), Some(true), Some(7), vec!["x", "y"])
+        );
+        assert_eq!(
+            form.object("meta").and_then(|m| m.get("k")),
+            Some(&json!(1))
+        );
         assert_eq!(form.patch("mode"), Patch::Absent);
     }
 }

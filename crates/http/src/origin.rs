@@ -29,13 +29,21 @@ impl Url {
         let end = after.find(['/', '?', '#']).unwrap_or(after.len());
         let (authority, rest) = after.split_at(end);
         let (host, port) = split_host(authority)?;
-        Some(Self { scheme, host, port, rest: rest.to_owned() })
+        Some(Self {
+            scheme,
+            host,
+            port,
+            rest: rest.to_owned(),
+        })
     }
     /// `scheme://host[:port]`, default ports left out.
     #[must_use]
     pub fn origin(&self) -> String {
         match self.port {
-            Some(port) if !(port == 443 && self.scheme == "https" || port == 80 && self.scheme == "http") => {
+            Some(port)
+                if !(port == 443 && self.scheme == "https"
+                    || port == 80 && self.scheme == "http") =>
+            {
                 format!("{}://{}:{port}", self.scheme, self.host)
             }
             _ => format!("{}://{}", self.scheme, self.host),
@@ -44,11 +52,18 @@ impl Url {
     /// This URL with a query parameter appended (before any fragment). The value is encoded here.
     #[must_use]
     pub fn with_query(&self, name: &str, value: &str) -> String {
-        let (before, fragment) = self.rest.split_once('#').map_or((self.rest.as_str(), None), |(b, f)| (b, Some(f)));
+        let (before, fragment) = self
+            .rest
+            .split_once('#')
+            .map_or((self.rest.as_str(), None), |(b, f)| (b, Some(f)));
         let path = if before.is_empty() { "/" } else { before };
         let join = if path.contains('?') { '&' } else { '?' };
         let tail = fragment.map(|f| format!("#{f}")).unwrap_or_default();
-        format!("{}{path}{join}{name}={}{tail}", self.origin(), crate::percent::encode(value))
+        format!(
+            "{}{path}{join}{name}={}{tail}",
+            self.origin(),
+            crate::percent::encode(value)
+        )
     }
 }
 
@@ -59,13 +74,21 @@ pub fn split_host(authority: &str) -> Option<(String, Option<u16>)> {
         let end = authority.find(']')?;
         (&authority[..=end], authority[end + 1..].strip_prefix(':'))
     } else {
-        authority.split_once(':').map_or((authority, None), |(h, p)| (h, Some(p)))
+        authority
+            .split_once(':')
+            .map_or((authority, None), |(h, p)| (h, Some(p)))
     };
     let named = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
     let fits = if host.starts_with('[') {
-        host[1..host.len() - 1].parse::<std::net::Ipv6Addr>().is_ok()
+        host[1..host.len() - 1]
+            .parse::<std::net::Ipv6Addr>()
+            .is_ok()
     } else {
-        !host.is_empty() && host.len() <= 253 && host.bytes().all(named) && !host.starts_with('.') && !host.contains("..")
+        !host.is_empty()
+            && host.len() <= 253
+            && host.bytes().all(named)
+            && !host.starts_with('.')
+            && !host.contains("..")
     };
     let port = match port {
         Some(p) => Some(p.parse().ok()?),
@@ -80,7 +103,9 @@ pub fn is_loopback(host: &str) -> bool {
     host == "localhost"
         || host.ends_with(".localhost")
         || host == "[::1]"
-        || host.parse::<std::net::Ipv4Addr>().is_ok_and(|a| a.is_loopback())
+        || host
+            .parse::<std::net::Ipv4Addr>()
+            .is_ok_and(|a| a.is_loopback())
 }
 
 /// The registrable domain of a host (`a.b.example.co.uk` → `example.co.uk`), by the public suffix list; `None` for
@@ -100,11 +125,28 @@ mod tests {
     #[test]
     fn tricky_urls_are_refused_and_plain_ones_read() {
         let url = Url::parse("HTTPS://App.Example.com:443/a?b#c").expect("a URL");
-        assert_eq!((url.origin().as_str(), url.rest.as_str()), ("https://app.example.com", "/a?b#c"));
-        assert_eq!(url.with_query("n", "a b"), "https://app.example.com/a?b&n=a%20b#c");
+        assert_eq!(
+            (url.origin().as_str(), url.rest.as_str()),
+            ("https://app.example.com", "/a?b#c")
+        );
+        assert_eq!(
+            url.with_query("n", "a b"),
+            "https://app.example.com/a?b&n=a%20b#c"
+        );
         for bad in [
-            "//evil.com", "/path", "javascript:alert(1)", "https://a@evil.com/", "https://good.com\\@evil.com", "https://good.com%2f@evil.com",
-            "https://", "https://a b.com", "https://exa\u{2044}mple.com", "https://a.com:99999/", "https://.a.com", "data:text/html,x", "https://[::1",
+            "//evil.com",
+            "/path",
+            "javascript:alert(1)",
+            "https://a@evil.com/",
+            "https://good.com\\@evil.com",
+            "https://good.com%2f@evil.com",
+            "https://",
+            "https://a b.com",
+            "https://exa\u{2044}mple.com",
+            "https://a.com:99999/",
+            "https://.a.com",
+            "data:text/html,x",
+            "https://[::1",
         ] {
             assert_eq!(Url::parse(bad), None, "{bad}");
         }
@@ -114,7 +156,14 @@ mod tests {
     fn the_registrable_domain_knows_public_suffixes() {
         assert_eq!(registrable("clerk.example.co.uk"), Some("example.co.uk"));
         assert_eq!(registrable("a.github.io"), Some("a.github.io"));
-        for none in ["github.io", "com", "localhost", "a.localhost", "127.0.0.1", "[::1]"] {
+        for none in [
+            "github.io",
+            "com",
+            "localhost",
+            "a.localhost",
+            "127.0.0.1",
+            "[::1]",
+        ] {
             assert_eq!(registrable(none), None, "{none}");
         }
     }

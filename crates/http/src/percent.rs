@@ -1,7 +1,9 @@
 //! `application/x-www-form-urlencoded` (WHATWG URL §5), strict about UTF-8.
 
 fn hex(byte: u8) -> Option<u8> {
-    char::from(byte).to_digit(16).and_then(|d| u8::try_from(d).ok())
+    char::from(byte)
+        .to_digit(16)
+        .and_then(|d| u8::try_from(d).ok())
 }
 
 /// Decodes one name or value; `plus` says whether `+` is a space. `None` when the bytes are no UTF-8.
@@ -13,7 +15,10 @@ pub fn decode(text: &str, plus: bool) -> Option<String> {
     while at < bytes.len() {
         match bytes[at] {
             b'%' => {
-                if let (Some(high), Some(low)) = (bytes.get(at + 1).copied().and_then(hex), bytes.get(at + 2).copied().and_then(hex)) {
+                if let (Some(high), Some(low)) = (
+                    bytes.get(at + 1).copied().and_then(hex),
+                    bytes.get(at + 2).copied().and_then(hex),
+                ) {
                     out.push(high << 4 | low);
                     at += 3;
                     continue;
@@ -62,7 +67,15 @@ mod tests {
 
     #[test]
     fn forms_are_decoded_and_bad_bytes_refused() {
-        assert_eq!(pairs("a=1&b=%41+b&c&=d"), Some(vec![("a".into(), "1".into()), ("b".into(), "A b".into()), ("c".into(), String::new()), (String::new(), "d".into())]));
+        assert_eq!(
+            pairs("a=1&b=%41+b&c&=d"),
+            Some(vec![
+                ("a".into(), "1".into()),
+                ("b".into(), "A b".into()),
+                ("c".into(), String::new()),
+                (String::new(), "d".into())
+            ])
+        );
         assert_eq!(pairs("a=%ff"), None);
         assert_eq!(decode("100%", true).as_deref(), Some("100%"));
         assert_eq!(encode("a b&é"), "a%20b%26%C3%A9");

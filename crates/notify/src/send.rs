@@ -44,23 +44,40 @@ impl Mailer {
     /// # Errors
     /// A URL that is none.
     pub fn smtp(url: &str) -> Result<Self, MailError> {
-        let builder = AsyncSmtpTransport::<Tokio1Executor>::from_url(url).map_err(|_| MailError { permanent: true, text: "mail.smtp_url is not an SMTP URL".to_owned() })?;
-        Ok(Self(builder.timeout(Some(std::time::Duration::from_secs(20))).build()))
+        let builder =
+            AsyncSmtpTransport::<Tokio1Executor>::from_url(url).map_err(|_| MailError {
+                permanent: true,
+                text: "mail.smtp_url is not an SMTP URL".to_owned(),
+            })?;
+        Ok(Self(
+            builder
+                .timeout(Some(std::time::Duration::from_secs(20)))
+                .build(),
+        ))
     }
     /// Sends a mail.
     ///
     /// # Errors
     /// The server's refusal, or that it cannot be reached.
     pub async fn send(&self, mail: &Mail) -> Result<(), MailError> {
-        let broken = |e: &dyn fmt::Display| MailError { permanent: true, text: e.to_string() };
+        let broken = |e: &dyn fmt::Display| MailError {
+            permanent: true,
+            text: e.to_string(),
+        };
         let from: Mailbox = mail.from.parse().map_err(|e| broken(&e))?;
         let to: Mailbox = mail.to.parse().map_err(|e| broken(&e))?;
         let builder = Message::builder().from(from).to(to).subject(&mail.subject);
         let message = match &mail.html {
-            Some(html) => builder.multipart(MultiPart::alternative_plain_html(mail.text.clone(), html.clone())),
+            Some(html) => builder.multipart(MultiPart::alternative_plain_html(
+                mail.text.clone(),
+                html.clone(),
+            )),
             None => builder.singlepart(SinglePart::plain(mail.text.clone())),
         }
         .map_err(|e| broken(&e))?;
-        self.0.send(message).await.map(drop).map_err(|e| MailError { permanent: e.is_permanent(), text: e.to_string() })
+        self.0.send(message).await.map(drop).map_err(|e| MailError {
+            permanent: e.is_permanent(),
+            text: e.to_string(),
+        })
     }
 }

@@ -29,11 +29,16 @@ fn escape(text: &str) -> String {
 /// A one-time code for `application`. The code stands in the subject, so that it is read in a notification.
 #[must_use]
 pub fn code_mail(application: &str, code: &str) -> Composed {
-    let one_line: String = application.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let one_line: String = application
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
     let name = escape(&one_line);
     Composed {
         subject: format!("{code} is your verification code"),
-        text: format!("Your verification code for {one_line}:\n\n{code}\n\nIt is valid for 10 minutes and can be used once. Nobody from {one_line} will ask you for it.\nIf you did not ask for a code, you can ignore this mail.\n"),
+        text: format!(
+            "Your verification code for {one_line}:\n\n{code}\n\nIt is valid for 10 minutes and can be used once. Nobody from {one_line} will ask you for it.\nIf you did not ask for a code, you can ignore this mail.\n"
+        ),
         html: format!(
             "<!doctype html><html><body style=\"margin:0;background:#f6f6f4;color:#1d1d1b;font:16px/1.5 -apple-system,Segoe UI,Roboto,Helvetica,Arial,sans-serif\">\
              <table role=\"presentation\" width=\"100%\" cellspacing=\"0\" cellpadding=\"0\"><tr><td align=\"center\" style=\"padding:40px 16px\">\
@@ -52,6 +57,10 @@ mod tests {
     #[test]
     fn names_cannot_break_out_of_the_mail() {
         let mail = super::code_mail("<b>A\r\nBcc: x</b>", "123456");
-        assert!(!mail.html.contains("<b>") && !mail.text.contains('\r') && mail.subject.contains("123456"));
+        assert!(
+            !mail.html.contains("<b>")
+                && !mail.text.contains('\r')
+                && mail.subject.contains("123456")
+        );
     }
 }

@@ -79,12 +79,25 @@ impl App {
     ///
     /// # Errors
     /// A database that does not answer; keys that do not open with this master key.
-    pub async fn start(db: Db, master: Master, rng: Rng, clock: Clock, options: Options) -> Result<Arc<Self>> {
+    pub async fn start(
+        db: Db,
+        master: Master,
+        rng: Rng,
+        clock: Clock,
+        options: Options,
+    ) -> Result<Arc<Self>> {
         let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let exchanges = std::env::var_os("EXCHANGES").filter(|p| !p.is_empty()).and_then(|path| {
-            let file = std::fs::OpenOptions::new().create(true).append(true).open(path);
-            file.inspect_err(|e| tracing::warn!("EXCHANGES cannot be written: {e}")).ok().map(Mutex::new)
-        });
+        let exchanges = std::env::var_os("EXCHANGES")
+            .filter(|p| !p.is_empty())
+            .and_then(|path| {
+                let file = std::fs::OpenOptions::new()
+                    .create(true)
+                    .append(true)
+                    .open(path);
+                file.inspect_err(|e| tracing::warn!("EXCHANGES cannot be written: {e}"))
+                    .ok()
+                    .map(Mutex::new)
+            });
         let app = Arc::new(Self {
             db,
             master,
@@ -118,15 +131,25 @@ impl App {
         }
         let mut loaded = Vec::with_capacity(rows.len());
         for row in rows {
-            let unchanged = known.iter().find(|i| i.row.id == row.id && i.row.generation == row.generation);
+            let unchanged = known
+                .iter()
+                .find(|i| i.row.id == row.id && i.row.generation == row.generation);
             if let Some(instance) = unchanged {
                 loaded.push(Arc::clone(instance));
                 continue;
             }
             let keys = store::signing_keys(&mut tx, &row.id).await?;
-            loaded.push(Arc::new(Instance::load(row, &keys, &self.master, self.options.scheme)?));
+            loaded.push(Arc::new(Instance::load(
+                row,
+                &keys,
+                &self.master,
+                self.options.scheme,
+            )?));
         }
-        *self.instances.write().unwrap_or_else(PoisonError::into_inner) = loaded;
+        *self
+            .instances
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = loaded;
         self.generation.store(generation, Ordering::Release);
         Ok(true)
     }
@@ -134,21 +157,45 @@ impl App {
     /// The instances, oldest first.
     #[must_use]
     pub fn instances(&self) -> Vec<Arc<Instance>> {
-        self.instances.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.instances
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// An instance by id.
     #[must_use]
     pub fn instance(&self, id: &InstanceId) -> Option<Arc<Instance>> {
-        self.instances.read().unwrap_or_else(PoisonError::into_inner).iter().find(|i| i.row.id == *id).cloned()
+        self.instances
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .iter()
+            .find(|i| i.row.id == *id)
+            .cloned()
     }
 
     /// The instance that a host names: its Frontend-API host or its portal's. In development the only (or first)
     /// instance answers for every other host, because an app's own proxy forwards its own `Host`.
     #[must_use]
     pub fn instance_by_host(&self, host: &str) -> Option<Arc<Instance>> {
-        let instances = self.instances.read().unwrap_or_else(PoisonError::into_inner);
-        let named = instances.iter().find(|i| i.row.host == host || i.portal_origin.split_once("://").is_some_and(|(_, h)| h == host));
-        named.or_else(|| if self.options.development { instances.first() } else { None }).cloned()
+        let instances = self
+            .instances
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        let named = instances.iter().find(|i| {
+            i.row.host == host
+                || i.portal_origin
+                    .split_once("://")
+                    .is_some_and(|(_, h)| h == host)
+        });
+        named
+            .or_else(|| {
+                if self.options.development {
+                    instances.first()
+                } else {
+                    None
+                }
+            })
+            .cloned()
     }
 }

@@ -41,7 +41,12 @@ pub struct Server {
 
 impl Default for Server {
     fn default() -> Self {
-        Self { listen: "127.0.0.1:4500".to_owned(), scheme: "https".to_owned(), api_host: None, trusted_proxies: Vec::new() }
+        Self {
+            listen: "127.0.0.1:4500".to_owned(),
+            scheme: "https".to_owned(),
+            api_host: None,
+            trusted_proxies: Vec::new(),
+        }
     }
 }
 
@@ -57,7 +62,10 @@ pub struct Database {
 
 impl Default for Database {
     fn default() -> Self {
-        Self { url: String::new(), connections: 16 }
+        Self {
+            url: String::new(),
+            connections: 16,
+        }
     }
 }
 
@@ -83,7 +91,10 @@ pub struct Mail {
 
 impl Default for Mail {
     fn default() -> Self {
-        Self { smtp_url: String::new(), from: "no-reply@localhost".to_owned() }
+        Self {
+            smtp_url: String::new(),
+            from: "no-reply@localhost".to_owned(),
+        }
     }
 }
 
@@ -142,7 +153,14 @@ impl Config {
     /// # Errors
     /// One line: the key that is unknown or the value that does not fit, with its place.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let config: Self = toml::from_str(text).map_err(|e| e.to_string().lines().map(str::trim).filter(|l| !l.is_empty()).collect::<Vec<_>>().join(" "))?;
+        let config: Self = toml::from_str(text).map_err(|e| {
+            e.to_string()
+                .lines()
+                .map(str::trim)
+                .filter(|l| !l.is_empty())
+                .collect::<Vec<_>>()
+                .join(" ")
+        })?;
         for instance in &config.instances {
             instance.check()?;
         }
@@ -169,10 +187,18 @@ impl InstanceConfig {
         if !matches!(self.environment.as_str(), "production" | "development") {
             return Err(at("environment must be production or development"));
         }
-        if self.secret_key.as_deref().is_some_and(|k| k.len() < 16 || !k.starts_with("sk_")) {
-            return Err(at("secret_key must start with sk_ and have 16 or more characters"));
+        if self
+            .secret_key
+            .as_deref()
+            .is_some_and(|k| k.len() < 16 || !k.starts_with("sk_"))
+        {
+            return Err(at(
+                "secret_key must start with sk_ and have 16 or more characters",
+            ));
         }
-        self.settings.check().map_err(|e| at(&format!("settings.{e}")))
+        self.settings
+            .check()
+            .map_err(|e| at(&format!("settings.{e}")))
     }
 }
 
@@ -185,7 +211,9 @@ fn variable(name: &str) -> Result<Option<String>, String> {
 }
 
 fn read_secret(path: &Path) -> Result<String, String> {
-    std::fs::read_to_string(path).map(|t| t.trim().to_owned()).map_err(|e| format!("{}: {e}", path.display()))
+    std::fs::read_to_string(path)
+        .map(|t| t.trim().to_owned())
+        .map_err(|e| format!("{}: {e}", path.display()))
 }
 
 #[cfg(test)]
@@ -197,8 +225,14 @@ mod tests {
         for (text, part) in [
             ("[server]\nlisten_on = 1", "listen_on"),
             ("[[instances]]\nname='a'\nhost='localhost'", "dot"),
-            ("[[instances]]\nname='a'\nhost='a.b'\n[instances.settings.password]\nmin_length = 3", "password.min_length"),
-            ("[[instances]]\nname='a'\nhost='a.b'\nenvironment='x'", "environment"),
+            (
+                "[[instances]]\nname='a'\nhost='a.b'\n[instances.settings.password]\nmin_length = 3",
+                "password.min_length",
+            ),
+            (
+                "[[instances]]\nname='a'\nhost='a.b'\nenvironment='x'",
+                "environment",
+            ),
         ] {
             let error = Config::parse(text).expect_err(text);
             assert!(error.contains(part) && !error.contains('\n'), "{error}");

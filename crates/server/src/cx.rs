@@ -66,9 +66,24 @@ pub struct Cx {
 impl Cx {
     /// A context for a request.
     #[must_use]
-    pub fn new(app: Arc<App>, instance: Arc<Instance>, trace: String, request: RequestFacts) -> Self {
+    pub fn new(
+        app: Arc<App>,
+        instance: Arc<Instance>,
+        trace: String,
+        request: RequestFacts,
+    ) -> Self {
         let now = app.clock.now();
-        Self { app, instance, now, trace, request, client: None, acting_session: None, client_id: Mutex::default(), outgoing: Mutex::default() }
+        Self {
+            app,
+            instance,
+            now,
+            trace,
+            request,
+            client: None,
+            acting_session: None,
+            client_id: Mutex::default(),
+            outgoing: Mutex::default(),
+        }
     }
     /// The instance's id, which every statement is bound to.
     #[must_use]
@@ -89,17 +104,26 @@ impl Cx {
     }
     /// Makes `client` this request's client.
     pub fn set_client(&mut self, client: ClientRow) {
-        *self.client_id.lock().unwrap_or_else(PoisonError::into_inner) = Some(client.id.clone());
+        *self
+            .client_id
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(client.id.clone());
         self.client = Some(client);
     }
     /// The client whose state goes out with the answer: the browser's, or the one that this request created.
     #[must_use]
     pub fn client_id(&self) -> Option<ClientId> {
-        self.client_id.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.client_id
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
     /// Says that this request created a client.
     pub fn created_client(&self, id: ClientId) {
-        *self.client_id.lock().unwrap_or_else(PoisonError::into_inner) = Some(id);
+        *self
+            .client_id
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(id);
     }
     /// Changes what goes out with the answer. Called after the commit only.
     pub fn outgoing(&self, change: impl FnOnce(&mut Outgoing)) {
@@ -112,7 +136,10 @@ impl Cx {
     }
     /// The browser forgets its client.
     pub fn forget_client(&self) {
-        *self.client_id.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self
+            .client_id
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = None;
         self.outgoing(|o| {
             o.forget_client = true;
             o.client_uat = Some(0);

@@ -16,7 +16,8 @@ pub fn rendered(api: Api) -> Bytes {
         Api::Fapi => &FAPI,
         Api::Bapi => &BAPI,
     };
-    slot.get_or_init(|| Bytes::from(format!("{:#}\n", document(api)))).clone()
+    slot.get_or_init(|| Bytes::from(format!("{:#}\n", document(api))))
+        .clone()
 }
 
 fn field_schema(field: &Field) -> Value {
@@ -26,7 +27,9 @@ fn field_schema(field: &Field) -> Value {
         Kind::Flag => json!({ "type": "boolean" }),
         Kind::Int(min, max) => json!({ "type": "integer", "minimum": min, "maximum": max }),
         Kind::Object(_) => json!({ "type": "object" }),
-        Kind::Texts(items, max) => json!({ "type": "array", "maxItems": items, "items": { "type": "string", "maxLength": max } }),
+        Kind::Texts(items, max) => {
+            json!({ "type": "array", "maxItems": items, "items": { "type": "string", "maxLength": max } })
+        }
     };
     if !field.about.is_empty() {
         schema["description"] = field.about.into();
@@ -57,7 +60,11 @@ fn operation(op: &Op, generator: &mut SchemaGenerator) -> Value {
     let mut answer = json!({ "description": "Done." });
     if let Some(schema) = op.answer {
         let inner = schema(generator).to_value();
-        let client = if op.enveloped { crate::clients::resource::ClientResource::schema(generator) } else { Value::Null };
+        let client = if op.enveloped {
+            crate::clients::resource::ClientResource::schema(generator)
+        } else {
+            Value::Null
+        };
         let schema = if op.enveloped {
             json!({ "type": "object", "properties": { "response": inner, "client": { "anyOf": [client, { "type": "null" }] } }, "required": ["response", "client"] })
         } else {
@@ -93,12 +100,16 @@ fn operation(op: &Op, generator: &mut SchemaGenerator) -> Value {
 /// The document of an API.
 #[must_use]
 pub fn document(api: Api) -> Value {
-    let mut generator = SchemaSettings::draft2020_12().with(|s| s.definitions_path = "/components/schemas".into()).into_generator();
+    let mut generator = SchemaSettings::draft2020_12()
+        .with(|s| s.definitions_path = "/components/schemas".into())
+        .into_generator();
     let mut ops: Vec<&Op> = crate::operations().filter(|op| op.api == api).collect();
     ops.sort_by_key(|op| (op.path, op.method));
     let mut paths: Map<String, Value> = Map::new();
     for op in ops {
-        let item = paths.entry(op.path).or_insert_with(|| Value::Object(Map::new()));
+        let item = paths
+            .entry(op.path)
+            .or_insert_with(|| Value::Object(Map::new()));
         item[op.method.to_ascii_lowercase()] = operation(op, &mut generator);
     }
     let mut schemas = generator.take_definitions(true);
@@ -116,8 +127,16 @@ pub fn document(api: Api) -> Value {
         }),
     );
     let (title, about, scheme) = match api {
-        Api::Fapi => ("Usher Frontend API", "What browsers call, with the client cookie.", json!({ "client": { "type": "apiKey", "in": "cookie", "name": "__client" } })),
-        Api::Bapi => ("Usher Backend API", "What servers call, with a secret key.", json!({ "secret_key": { "type": "http", "scheme": "bearer" } })),
+        Api::Fapi => (
+            "Usher Frontend API",
+            "What browsers call, with the client cookie.",
+            json!({ "client": { "type": "apiKey", "in": "cookie", "name": "__client" } }),
+        ),
+        Api::Bapi => (
+            "Usher Backend API",
+            "What servers call, with a secret key.",
+            json!({ "secret_key": { "type": "http", "scheme": "bearer" } }),
+        ),
     };
     json!({
         "openapi": "3.1.0",

@@ -55,7 +55,10 @@ impl Call {
     /// A path parameter; the router guarantees it.
     #[must_use]
     pub fn param(&self, name: &str) -> &str {
-        self.path.iter().find(|(n, _)| n == name).map_or("", |(_, v)| v)
+        self.path
+            .iter()
+            .find(|(n, _)| n == name)
+            .map_or("", |(_, v)| v)
     }
 }
 
@@ -83,12 +86,22 @@ impl Reply {
     /// # Errors
     /// A resource that does not serialize, which would be a mistake here.
     pub fn json(value: &impl Serialize) -> Result<Self> {
-        Ok(Self::bytes(200, JSON, Bytes::from(serde_json::to_vec(value)?)))
+        Ok(Self::bytes(
+            200,
+            JSON,
+            Bytes::from(serde_json::to_vec(value)?),
+        ))
     }
     /// Bytes.
     #[must_use]
     pub fn bytes(status: u16, content_type: &'static str, body: Bytes) -> Self {
-        Self { status, content_type, body, headers: Vec::new(), cookies: Vec::new() }
+        Self {
+            status,
+            content_type,
+            body,
+            headers: Vec::new(),
+            cookies: Vec::new(),
+        }
     }
     /// No content.
     #[must_use]
@@ -98,7 +111,9 @@ impl Reply {
     /// A redirect; never cached, and the next place does not learn where it came from.
     #[must_use]
     pub fn redirect(status: u16, to: &str) -> Self {
-        Self::empty(status).header("location", to).header("referrer-policy", "no-referrer")
+        Self::empty(status)
+            .header("location", to)
+            .header("referrer-policy", "no-referrer")
     }
     /// Adds a header.
     #[must_use]
@@ -109,7 +124,8 @@ impl Reply {
 }
 
 /// What runs.
-pub type Handler = for<'a> fn(&'a Cx, &'a Call) -> Pin<Box<dyn Future<Output = Result<Reply>> + Send + 'a>>;
+pub type Handler =
+    for<'a> fn(&'a Cx, &'a Call) -> Pin<Box<dyn Future<Output = Result<Reply>> + Send + 'a>>;
 
 /// Turns `async fn(&Cx, &Call) -> Result<Reply>` into a [`Handler`].
 #[macro_export]
@@ -146,13 +162,46 @@ pub struct Op {
 impl Op {
     /// An operation of the Frontend API.
     #[must_use]
-    pub const fn fapi(method: &'static str, path: &'static str, id: &'static str, guard: Guard, handler: Handler) -> Self {
-        Self { api: Api::Fapi, method, path, id, guard, fields: &[], answer: None, enveloped: false, lenient: false, handler }
+    pub const fn fapi(
+        method: &'static str,
+        path: &'static str,
+        id: &'static str,
+        guard: Guard,
+        handler: Handler,
+    ) -> Self {
+        Self {
+            api: Api::Fapi,
+            method,
+            path,
+            id,
+            guard,
+            fields: &[],
+            answer: None,
+            enveloped: false,
+            lenient: false,
+            handler,
+        }
     }
     /// An operation of the Backend API: always with a secret key.
     #[must_use]
-    pub const fn bapi(method: &'static str, path: &'static str, id: &'static str, handler: Handler) -> Self {
-        Self { api: Api::Bapi, method, path, id, guard: Guard::SecretKey, fields: &[], answer: None, enveloped: false, lenient: false, handler }
+    pub const fn bapi(
+        method: &'static str,
+        path: &'static str,
+        id: &'static str,
+        handler: Handler,
+    ) -> Self {
+        Self {
+            api: Api::Bapi,
+            method,
+            path,
+            id,
+            guard: Guard::SecretKey,
+            fields: &[],
+            answer: None,
+            enveloped: false,
+            lenient: false,
+            handler,
+        }
     }
     /// Its fields.
     #[must_use]

@@ -19,15 +19,26 @@ use usher_types::{Error, Result};
 ///
 /// # Errors
 /// A listener that fails.
-pub async fn run(app: Arc<App>, listener: TcpListener, mailer: Option<Mailer>, stop: impl Future<Output = ()> + Send + 'static) -> std::io::Result<()> {
+pub async fn run(
+    app: Arc<App>,
+    listener: TcpListener,
+    mailer: Option<Mailer>,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
     let (done, ended) = watch::channel(false);
     let jobs = tokio::spawn(jobs(Arc::clone(&app), mailer, ended.clone()));
     let served = Arc::clone(&app);
-    let router = axum::Router::new().fallback(move |ConnectInfo(peer): ConnectInfo<SocketAddr>, request: Request| {
-        let app = Arc::clone(&served);
-        async move { handle(&app, request, peer).await }
-    });
-    let server = axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>()).with_graceful_shutdown(async move {
+    let router = axum::Router::new().fallback(
+        move |ConnectInfo(peer): ConnectInfo<SocketAddr>, request: Request| {
+            let app = Arc::clone(&served);
+            async move { handle(&app, request, peer).await }
+        },
+    );
+    let server = axum::serve(
+        listener,
+        router.into_make_service_with_connect_info::<SocketAddr>(),
+    )
+    .with_graceful_shutdown(async move {
         stop.await;
         // The receivers are the jobs and the deadline below.
         let _gone = done.send(true);
@@ -49,7 +60,8 @@ pub async fn run(app: Arc<App>, listener: TcpListener, mailer: Option<Mailer>, s
 /// answer, not an end.
 async fn handle(app: &Arc<App>, request: Request, peer: SocketAddr) -> Response {
     let (parts, body) = request.into_parts();
-    let body = match tokio::time::timeout(Duration::from_secs(30), to_bytes(body, BODY_LIMIT)).await {
+    let body = match tokio::time::timeout(Duration::from_secs(30), to_bytes(body, BODY_LIMIT)).await
+    {
         Ok(body) => body.ok(),
         Err(_) => return plain_status(408),
     };
@@ -75,7 +87,9 @@ async fn handle(app: &Arc<App>, request: Request, peer: SocketAddr) -> Response 
 /// HTTP/2 carries the host in the URI.
 fn with_host(mut headers: http::HeaderMap, uri: &http::Uri) -> http::HeaderMap {
     if !headers.contains_key("host")
-        && let Some(host) = uri.authority().and_then(|a| HeaderValue::from_str(a.as_str()).ok())
+        && let Some(host) = uri
+            .authority()
+            .and_then(|a| HeaderValue::from_str(a.as_str()).ok())
     {
         headers.insert("host", host);
     }
@@ -83,16 +97,28 @@ fn with_host(mut headers: http::HeaderMap, uri: &http::Uri) -> http::HeaderMap {
 }
 
 fn plain_status(status: u16) -> Response {
-    let body = if status == 500 { r#"{"errors":[{"message":"Internal error","long_message":"Something went wrong on the server.","code":"internal_clerk_error"}]}"# } else { "{\"errors\":[]}" };
+    let body = if status == 500 {
+        r#"{"errors":[{"message":"Internal error","long_message":"Something went wrong on the server.","code":"internal_clerk_error"}]}"#
+    } else {
+        "{\"errors\":[]}"
+    };
     let mut response = Response::new(Body::from(body));
-    *response.status_mut() = http::StatusCode::from_u16(status).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    *response.status_mut() =
+        http::StatusCode::from_u16(status).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
 
 fn response(reply: crate::route::Reply, head: bool) -> Response {
-    let mut response = Response::new(if head { Body::empty() } else { Body::from(reply.body) });
-    *response.status_mut() = http::StatusCode::from_u16(reply.status).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = Response::new(if head {
+        Body::empty()
+    } else {
+        Body::from(reply.body)
+    });
+    *response.status_mut() =
+        http::StatusCode::from_u16(reply.status).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
     if !reply.content_type.is_empty() {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(reply.content_type));

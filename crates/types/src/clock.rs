@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 /// An instant, in Unix milliseconds (the wire's unit; JWT claims use [`Timestamp::secs`]).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct Timestamp(pub i64);
 
@@ -33,7 +35,12 @@ impl Timestamp {
     #[must_use]
     pub fn from_rfc3339(text: &str) -> Option<Self> {
         let b = text.as_bytes();
-        if !text.is_ascii() || b.len() < 20 || b[4] != b'-' || b[7] != b'-' || !matches!(b[10], b'T' | b't' | b' ') {
+        if !text.is_ascii()
+            || b.len() < 20
+            || b[4] != b'-'
+            || b[7] != b'-'
+            || !matches!(b[10], b'T' | b't' | b' ')
+        {
             return None;
         }
         if b[13] != b':' || b[16] != b':' {
@@ -41,7 +48,9 @@ impl Timestamp {
         }
         let num = |from: usize, to: usize| -> Option<i64> {
             let part = text.get(from..to)?;
-            part.bytes().all(|c| c.is_ascii_digit()).then(|| part.parse().ok())?
+            part.bytes()
+                .all(|c| c.is_ascii_digit())
+                .then(|| part.parse().ok())?
         };
         let (year, month, day) = (num(0, 4)?, num(5, 7)?, num(8, 10)?);
         let (hour, minute, second) = (num(11, 13)?, num(14, 16)?, num(17, 19)?);
@@ -59,7 +68,10 @@ impl Timestamp {
         let mut at = 19;
         let mut millis = 0;
         if b[at] == b'.' {
-            let digits = b[at + 1..].iter().take_while(|c| c.is_ascii_digit()).count();
+            let digits = b[at + 1..]
+                .iter()
+                .take_while(|c| c.is_ascii_digit())
+                .count();
             if digits == 0 {
                 return None;
             }
@@ -84,7 +96,9 @@ impl Timestamp {
         let yoe = y - era * 400;
         let doy = (153 * (month + if month > 2 { -3 } else { 9 }) + 2) / 5 + day - 1;
         let days = era * 146_097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719_468;
-        Some(Self(((days * 24 + hour) * 60 + minute - offset_minutes) * 60_000 + second * 1000 + millis))
+        Some(Self(
+            ((days * 24 + hour) * 60 + minute - offset_minutes) * 60_000 + second * 1000 + millis,
+        ))
     }
 }
 
@@ -107,7 +121,10 @@ impl Clock {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         match self {
-            #[expect(clippy::disallowed_methods, reason = "the one place that reads the system's clock")]
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "the one place that reads the system's clock"
+            )]
             Self::System => Timestamp(
                 std::time::SystemTime::now()
                     .duration_since(std::time::UNIX_EPOCH)
@@ -134,7 +151,17 @@ mod tests {
         assert_eq!(at("1970-01-01T00:00:00Z"), Some(0));
         assert_eq!(at("2024-02-29T12:00:00.5+01:00"), Some(1_709_204_400_500));
         assert_eq!(at("2000-03-01T00:00:00-00:30"), Some(951_870_600_000));
-        for bad in ["", "2023-02-29T00:00:00Z", "2024-13-01T00:00:00Z", "2024-01-01", "2024-01-01T00:00:00", "2024-01-01T25:00:00Z", "2024-01-01T00:00:00.Z", "2024-01-01T00:00:00Zx", "２024-01-01T00:00:00Z"] {
+        for bad in [
+            "",
+            "2023-02-29T00:00:00Z",
+            "2024-13-01T00:00:00Z",
+            "2024-01-01",
+            "2024-01-01T00:00:00",
+            "2024-01-01T25:00:00Z",
+            "2024-01-01T00:00:00.Z",
+            "2024-01-01T00:00:00Zx",
+            "２024-01-01T00:00:00Z",
+        ] {
             assert_eq!(at(bad), None, "{bad}");
         }
     }

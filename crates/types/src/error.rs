@@ -30,7 +30,12 @@ pub struct ApiError {
 impl ApiError {
     /// A refusal; only `codes` calls it.
     #[must_use]
-    pub(crate) fn new(status: u16, code: &'static str, message: impl Into<String>, long_message: impl Into<String>) -> Self {
+    pub(crate) fn new(
+        status: u16,
+        code: &'static str,
+        message: impl Into<String>,
+        long_message: impl Into<String>,
+    ) -> Self {
         Self {
             status,
             code,
@@ -101,13 +106,23 @@ impl Fault {
     #[track_caller]
     #[must_use]
     pub fn new(text: impl Into<String>) -> Self {
-        Self { text: text.into(), location: std::panic::Location::caller(), transient: false }
+        Self {
+            text: text.into(),
+            location: std::panic::Location::caller(),
+            transient: false,
+        }
     }
 }
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({}:{})", self.text, self.location.file(), self.location.line())
+        write!(
+            f,
+            "{} ({}:{})",
+            self.text,
+            self.location.file(),
+            self.location.line()
+        )
     }
 }
 

@@ -15,20 +15,46 @@ use usher_types::error::codes as refuse;
 use usher_types::id::{ClientId, SessionId};
 
 const LIST: &[Field] = &[
-    flag("paginated").query().about("Answer `{data, total_count}` instead of an array."),
-    int("limit", 1, 500).query().about("Clients at most; 10 when left out."),
+    flag("paginated")
+        .query()
+        .about("Answer `{data, total_count}` instead of an array."),
+    int("limit", 1, 500)
+        .query()
+        .about("Clients at most; 10 when left out."),
     int("offset", 0, i64::MAX).query(),
 ];
-const VERIFY: &[Field] = &[secret("token", 16_384).required().about("A session token of the client.")];
-const PAYLOAD: &[Field] = &[secret("nonce", 256).query().required().about("From a handshake's redirect.")];
+const VERIFY: &[Field] = &[secret("token", 16_384)
+    .required()
+    .about("A session token of the client.")];
+const PAYLOAD: &[Field] = &[secret("nonce", 256)
+    .query()
+    .required()
+    .about("From a handshake's redirect.")];
 
 /// What is served.
 pub const OPS: &[Op] = &[
-    Op::bapi("GET", "/v1/clients", "GetClientList", handler!(get_list)).fields(LIST).answers::<ClientList>(),
-    Op::bapi("GET", "/v1/clients/{client_id}", "GetClient", handler!(get)).answers::<ServerClient>(),
-    Op::bapi("POST", "/v1/clients/verify", "VerifyClient", handler!(verify)).fields(VERIFY).answers::<ServerClient>(),
+    Op::bapi("GET", "/v1/clients", "GetClientList", handler!(get_list))
+        .fields(LIST)
+        .answers::<ClientList>(),
+    Op::bapi("GET", "/v1/clients/{client_id}", "GetClient", handler!(get))
+        .answers::<ServerClient>(),
+    Op::bapi(
+        "POST",
+        "/v1/clients/verify",
+        "VerifyClient",
+        handler!(verify),
+    )
+    .fields(VERIFY)
+    .answers::<ServerClient>(),
     // Not in the reference's document: what server SDKs call after a handshake (contract fapi §5.4).
-    Op::bapi("GET", "/v1/clients/handshake_payload", "GetHandshakePayload", handler!(get_handshake_payload)).fields(PAYLOAD).answers::<HandshakePayload>(),
+    Op::bapi(
+        "GET",
+        "/v1/clients/handshake_payload",
+        "GetHandshakePayload",
+        handler!(get_handshake_payload),
+    )
+    .fields(PAYLOAD)
+    .answers::<HandshakePayload>(),
 ];
 
 /// Clients: an array, or a page.
@@ -56,7 +82,10 @@ pub struct HandshakePayload {
 }
 
 async fn get_list(cx: &Cx, call: &Call) -> Result<Reply> {
-    let (limit, offset) = (call.form.int("limit").unwrap_or(10), call.form.int("offset").unwrap_or(0));
+    let (limit, offset) = (
+        call.form.int("limit").unwrap_or(10),
+        call.form.int("offset").unwrap_or(0),
+    );
     let mut tx = cx.read().await?;
     let mut data = Vec::new();
     for row in store::list(&mut tx, limit, offset).await? {
@@ -71,30 +100,46 @@ async fn get_list(cx: &Cx, call: &Call) -> Result<Reply> {
 
 async fn load(cx: &Cx, id: &ClientId) -> Result<Reply> {
     let mut tx = cx.read().await?;
-    let row = store::find(&mut tx, id).await?.ok_or_else(|| refuse::resource_not_found("client"))?;
+    let row = store::find(&mut tx, id)
+        .await?
+        .ok_or_else(|| refuse::resource_not_found("client"))?;
     Reply::json(&ServerClient::load(cx, &mut tx, &row).await?)
 }
 
 async fn get(cx: &Cx, call: &Call) -> Result<Reply> {
-    let id = ClientId::parse(call.param("client_id")).ok_or_else(|| refuse::resource_not_found("client"))?;
+    let id = ClientId::parse(call.param("client_id"))
+        .ok_or_else(|| refuse::resource_not_found("client"))?;
     load(cx, &id).await
 }
 
 /// The client of a session token that is valid now, and whose session is live.
 async fn verify(cx: &Cx, call: &Call) -> Result<Reply> {
     let invalid = || refuse::invalid_session_token().at("token");
-    let claims = sessions::token::verify(cx, call.form.text("token").unwrap_or_default()).ok_or_else(invalid)?;
+    let claims = sessions::token::verify(cx, call.form.text("token").unwrap_or_default())
+        .ok_or_else(invalid)?;
     let secs = |name: &str| claims.get(name).and_then(Value::as_i64);
-    if secs("exp").is_none_or(|exp| exp <= cx.now.secs()) || secs("nbf").is_none_or(|nbf| nbf > cx.now.secs()) {
+    if secs("exp").is_none_or(|exp| exp <= cx.now.secs())
+        || secs("nbf").is_none_or(|nbf| nbf > cx.now.secs())
+    {
         return Err(invalid().into());
     }
-    let id = claims.get("sid").and_then(Value::as_str).and_then(SessionId::parse).ok_or_else(invalid)?;
-    let session = sessions::store::find(&mut cx.read().await?, &id).await?.filter(|s| s.is_live(cx.now, &cx.instance.settings));
+    let id = claims
+        .get("sid")
+        .and_then(Value::as_str)
+        .and_then(SessionId::parse)
+        .ok_or_else(invalid)?;
+    let session = sessions::store::find(&mut cx.read().await?, &id)
+        .await?
+        .filter(|s| s.is_live(cx.now, &cx.instance.settings));
     load(cx, &session.ok_or_else(invalid)?.client_id).await
 }
 
 async fn get_handshake_payload(cx: &Cx, call: &Call) -> Result<Reply> {
     let hash = digest::sha256_hex(call.form.text("nonce").unwrap_or_default());
-    let kept = store::handshake(&mut cx.read().await?, &hash, cx.now).await?.ok_or_else(refuse::invalid_handshake)?;
-    Reply::json(&HandshakePayload { directives: serde_json::from_str(&kept)? })
+    let kept = store::handshake(&mut cx.read().await?, &hash, cx.now)
+        .await?
+        .ok_or_else(refuse::invalid_handshake)?;
+    Reply::json(&HandshakePayload {
+        directives: serde_json::from_str(&kept)?,
+    })
 }

@@ -35,17 +35,63 @@ const HANDSHAKE: &[Field] = &[
 
 /// Operations.
 pub const OPS: &[Op] = &[
-    Op::fapi("GET", "/v1/client", "getClient", Guard::Browser, handler!(show)).envelopes::<Option<resource::ClientResource>>(),
-    Op::fapi("PUT", "/v1/client", "putClient", Guard::Browser, handler!(ensure)).envelopes::<Option<resource::ClientResource>>(),
-    Op::fapi("POST", "/v1/client", "postClient", Guard::Browser, handler!(ensure)).envelopes::<Option<resource::ClientResource>>(),
-    Op::fapi("DELETE", "/v1/client", "deleteClientSessionsAndClient", Guard::Browser, handler!(destroy)).envelopes::<Option<resource::ClientResource>>(),
-    Op::fapi("DELETE", "/v1/client/sessions", "removeClientSessions", Guard::Browser, handler!(sign_out)).envelopes::<Option<resource::ClientResource>>(),
-    Op::fapi("GET", "/v1/client/handshake", "handshakeClient", Guard::Browser, handler!(handshake::answer)).fields(HANDSHAKE),
+    Op::fapi(
+        "GET",
+        "/v1/client",
+        "getClient",
+        Guard::Browser,
+        handler!(show),
+    )
+    .envelopes::<Option<resource::ClientResource>>(),
+    Op::fapi(
+        "PUT",
+        "/v1/client",
+        "putClient",
+        Guard::Browser,
+        handler!(ensure),
+    )
+    .envelopes::<Option<resource::ClientResource>>(),
+    Op::fapi(
+        "POST",
+        "/v1/client",
+        "postClient",
+        Guard::Browser,
+        handler!(ensure),
+    )
+    .envelopes::<Option<resource::ClientResource>>(),
+    Op::fapi(
+        "DELETE",
+        "/v1/client",
+        "deleteClientSessionsAndClient",
+        Guard::Browser,
+        handler!(destroy),
+    )
+    .envelopes::<Option<resource::ClientResource>>(),
+    Op::fapi(
+        "DELETE",
+        "/v1/client/sessions",
+        "removeClientSessions",
+        Guard::Browser,
+        handler!(sign_out),
+    )
+    .envelopes::<Option<resource::ClientResource>>(),
+    Op::fapi(
+        "GET",
+        "/v1/client/handshake",
+        "handshakeClient",
+        Guard::Browser,
+        handler!(handshake::answer),
+    )
+    .fields(HANDSHAKE),
 ];
 
 async fn show(cx: &Cx, _: &Call) -> Result<Reply> {
     let client = resource::current(cx).await?;
-    if client.is_none() && usher_http::cookie::all(&cx.request.cookies, "__client").next().is_some() {
+    if client.is_none()
+        && usher_http::cookie::all(&cx.request.cookies, "__client")
+            .next()
+            .is_some()
+    {
         // A dead token: the browser forgets it, and server SDKs learn that nobody is signed in.
         cx.forget_client();
     }
@@ -54,7 +100,8 @@ async fn show(cx: &Cx, _: &Call) -> Result<Reply> {
 
 async fn ensure(cx: &Cx, _: &Call) -> Result<Reply> {
     if cx.client.is_none() {
-        let held = usher_db::write_tx!(cx.app.db, cx.tenant(), tx => { ops::create(cx, &mut tx).await })?;
+        let held =
+            usher_db::write_tx!(cx.app.db, cx.tenant(), tx => { ops::create(cx, &mut tx).await })?;
         ops::announce(cx, &held, Some(0));
     }
     let client = resource::current(cx).await?;

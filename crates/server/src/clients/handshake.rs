@@ -23,7 +23,9 @@ const NONCE_LIFE_SECS: i64 = 60;
 pub fn redirect_target(cx: &Cx, text: &str) -> Result<Url> {
     let url = Url::parse(text).ok_or_else(|| refuse::invalid_redirect_url().at("redirect_url"))?;
     if !origin_allowed(cx, &url.origin()) {
-        return Err(refuse::redirect_url_not_associated_with_instance().at("redirect_url").into());
+        return Err(refuse::redirect_url_not_associated_with_instance()
+            .at("redirect_url")
+            .into());
     }
     Ok(url)
 }
@@ -41,31 +43,62 @@ pub async fn directives(cx: &Cx, target: &Url) -> Result<Vec<String>> {
     if let Some(client) = &cx.client {
         let mut tx = cx.read().await?;
         let live = ops::live_sessions(cx, &mut tx, &client.id).await?;
-        let last = client.last_active_session_id.as_ref().and_then(|id| live.iter().find(|s| s.id == *id)).or_else(|| live.last());
+        let last = client
+            .last_active_session_id
+            .as_ref()
+            .and_then(|id| live.iter().find(|s| s.id == *id))
+            .or_else(|| live.last());
         if let Some(found) = last {
             let user = users::store::find(&mut tx, &found.user_id).await?;
             if user.is_some_and(|u| !u.banned) {
                 session = Some(found.clone());
             }
         }
-        stamp = if session.is_some() { ops::uat(client, live.len()) } else { 0 };
+        stamp = if session.is_some() {
+            ops::uat(client, live.len())
+        } else {
+            0
+        };
     }
     let uat = stamp.to_string();
     let domain = shared_domain(cx);
     let mut out = Vec::new();
-    let mut push = |name: &str, value: Option<&str>, domain: Option<&str>, http_only: bool, life: i64| {
-        out.push(SetCookie { name, value, domain, http_only, secure, max_age_secs: life }.render());
-    };
+    let mut push =
+        |name: &str, value: Option<&str>, domain: Option<&str>, http_only: bool, life: i64| {
+            out.push(
+                SetCookie {
+                    name,
+                    value,
+                    domain,
+                    http_only,
+                    secure,
+                    max_age_secs: life,
+                }
+                .render(),
+            );
+        };
     // The nonce goes, or the SDK would replay this handshake on every request and undo a sign-out (fapi §0.17).
     push("__clerk_handshake_nonce", None, domain, true, 0);
     push("__clerk_handshake", None, domain, true, 0);
     push("__client_uat", Some(&uat), domain, false, COOKIE_LIFE_SECS);
-    push(&format!("__client_uat_{suffix}"), Some(&uat), domain, false, COOKIE_LIFE_SECS);
+    push(
+        &format!("__client_uat_{suffix}"),
+        Some(&uat),
+        domain,
+        false,
+        COOKIE_LIFE_SECS,
+    );
     let suffixed = format!("__session_{suffix}");
     let refresh_name = format!("__refresh_{suffix}");
     if let Some(session) = session {
         let authenticated_at = cx.client.as_ref().map_or(cx.now, |c| c.authenticated_at);
-        let jwt = token::mint(cx, &session, &target.origin(), token::LIFE_SECS, authenticated_at)?;
+        let jwt = token::mint(
+            cx,
+            &session,
+            &target.origin(),
+            token::LIFE_SECS,
+            authenticated_at,
+        )?;
         let refresh = cx.app.rng.token();
         usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
             sessions::store::set_refresh(&mut tx, &session.id, &digest::sha256_hex(&refresh)).await?;
@@ -102,11 +135,33 @@ pub async fn answer(cx: &Cx, call: &Call) -> Result<Reply> {
     } else {
         let now = cx.now.secs();
         let claims = serde_json::json!({ "handshake": directives, "iat": now, "nbf": now - 10, "exp": now + NONCE_LIFE_SECS }).to_string();
-        let token = cx.instance.signer.sign(Category::Session, now, &claims).map_err(|e| Fault::new(format!("signing: {e}")))?;
+        let token = cx
+            .instance
+            .signer
+            .sign(Category::Session, now, &claims)
+            .map_err(|e| Fault::new(format!("signing: {e}")))?;
         ("__clerk_handshake", token)
     };
-    let to = format!("{}{}", target.origin(), if target.rest.is_empty() { "/" } else { &target.rest });
+    let to = format!(
+        "{}{}",
+        target.origin(),
+        if target.rest.is_empty() {
+            "/"
+        } else {
+            &target.rest
+        }
+    );
     let mut reply = Reply::redirect(307, &to);
-    reply.cookies.push(SetCookie { name, value: Some(&value), domain, http_only: true, secure, max_age_secs: NONCE_LIFE_SECS }.render());
+    reply.cookies.push(
+        SetCookie {
+            name,
+            value: Some(&value),
+            domain,
+            http_only: true,
+            secure,
+            max_age_secs: NONCE_LIFE_SECS,
+        }
+        .render(),
+    );
     Ok(reply)
 }

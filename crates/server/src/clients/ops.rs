@@ -37,7 +37,9 @@ pub async fn hold_or_create(cx: &Cx, tx: &mut Tx) -> Result<Held> {
 /// # Errors
 /// 401 when the token died in between.
 pub async fn hold(tx: &mut Tx, client: &ClientRow) -> Result<Held> {
-    let row = store::lock(tx, &client.id, &client.token_hash).await?.ok_or_else(refuse::authentication_invalid)?;
+    let row = store::lock(tx, &client.id, &client.token_hash)
+        .await?
+        .ok_or_else(refuse::authentication_invalid)?;
     Ok(Held { row, token: None })
 }
 
@@ -61,7 +63,10 @@ pub async fn create(cx: &Cx, tx: &mut Tx) -> Result<Held> {
         updated_at: cx.now,
     };
     store::insert(tx, &row).await?;
-    Ok(Held { row, token: Some(Secret::new(token)) })
+    Ok(Held {
+        row,
+        token: Some(Secret::new(token)),
+    })
 }
 
 /// Replaces the token of a held client (session fixation: whoever knew the old one has nothing).
@@ -98,20 +103,31 @@ pub fn announce(cx: &Cx, held: &Held, sessions_changed: Option<i64>) {
 /// The database's.
 pub async fn live_sessions(cx: &Cx, tx: &mut Tx, client: &ClientId) -> Result<Vec<SessionRow>> {
     let all = sessions::store::of_client(tx, client).await?;
-    Ok(all.into_iter().filter(|s| s.is_live(cx.now, &cx.instance.settings)).collect())
+    Ok(all
+        .into_iter()
+        .filter(|s| s.is_live(cx.now, &cx.instance.settings))
+        .collect())
 }
 
 /// The stamp of `__client_uat`: unix seconds of the last change, or 0 without live sessions.
 #[must_use]
 pub fn uat(client: &ClientRow, live: usize) -> i64 {
-    if live == 0 { 0 } else { client.authenticated_at.secs() }
+    if live == 0 {
+        0
+    } else {
+        client.authenticated_at.secs()
+    }
 }
 
 /// Ends sessions of the browser's client with `status` and rotates its token; all of them, or the one named.
 ///
 /// # Errors
 /// 401 without a client; 404 for a session that is not this client's.
-pub async fn sign_out(cx: &Cx, only: Option<&SessionId>, status: &'static str) -> Result<Vec<SessionRow>> {
+pub async fn sign_out(
+    cx: &Cx,
+    only: Option<&SessionId>,
+    status: &'static str,
+) -> Result<Vec<SessionRow>> {
     let Some(client) = &cx.client else {
         return Err(refuse::authentication_invalid().into());
     };

@@ -70,7 +70,11 @@ async fn build(cx: &Cx, tx: &mut Tx, row: &ClientRow) -> Result<ClientResource> 
         Some(id) => sign_ups::ops::open(cx, tx, id, &row.id).await?,
         None => None,
     };
-    let last = row.last_active_session_id.as_ref().filter(|id| live.iter().any(|s| s.id == **id)).or_else(|| live.last().map(|s| &s.id));
+    let last = row
+        .last_active_session_id
+        .as_ref()
+        .filter(|id| live.iter().any(|s| s.id == **id))
+        .or_else(|| live.last().map(|s| &s.id));
     heal_stamp(cx, stamp);
     Ok(ClientResource {
         object: "client",
@@ -91,7 +95,9 @@ async fn build(cx: &Cx, tx: &mut Tx, row: &ClientRow) -> Result<ClientResource> 
 /// that a proxy dropped). It is unchanged otherwise: every change makes server SDKs handshake.
 fn heal_stamp(cx: &Cx, stamp: i64) {
     let name = format!("__client_uat_{}", cx.instance.cookie_suffix);
-    let has = |name: &str| usher_http::cookie::all(&cx.request.cookies, name).any(|v| v.parse() == Ok(stamp));
+    let has = |name: &str| {
+        usher_http::cookie::all(&cx.request.cookies, name).any(|v| v.parse() == Ok(stamp))
+    };
     if !(has(&name) && has("__client_uat")) {
         cx.outgoing(|o| {
             if o.client_uat.is_none() {
@@ -134,7 +140,10 @@ impl ServerClient {
     /// The database's.
     pub async fn load(cx: &Cx, tx: &mut Tx, row: &ClientRow) -> Result<Self> {
         let live = ops::live_sessions(cx, tx, &row.id).await?;
-        let last = row.last_active_session_id.as_ref().filter(|id| live.iter().any(|s| s.id == **id));
+        let last = row
+            .last_active_session_id
+            .as_ref()
+            .filter(|id| live.iter().any(|s| s.id == **id));
         Ok(Self {
             object: "client",
             id: row.id.as_str().to_owned(),

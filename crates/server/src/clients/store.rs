@@ -15,76 +15,159 @@ pub async fn by_token(tx: &mut Tx, hash: &str) -> Result<Option<ClientRow>, DbEr
 
 pub async fn find(tx: &mut Tx, id: &ClientId) -> Result<Option<ClientRow>, DbError> {
     let tenant = tx.tenant().to_owned();
-    tx.first(&const_format(SELECT, " WHERE instance_id = ? AND id = ?"), params![tenant, id]).await
+    tx.first(
+        &const_format(SELECT, " WHERE instance_id = ? AND id = ?"),
+        params![tenant, id],
+    )
+    .await
 }
 
 /// The client, locked until the transaction ends, if `token_hash` still opens it: whoever lost a race finds nothing.
-pub async fn lock(tx: &mut Tx, id: &ClientId, token_hash: &str) -> Result<Option<ClientRow>, DbError> {
+pub async fn lock(
+    tx: &mut Tx,
+    id: &ClientId,
+    token_hash: &str,
+) -> Result<Option<ClientRow>, DbError> {
     let tenant = tx.tenant().to_owned();
-    tx.first(&const_format(SELECT, " WHERE instance_id = ? AND id = ? AND token_hash = ? $LOCK"), params![tenant, id, token_hash]).await
+    tx.first(
+        &const_format(
+            SELECT,
+            " WHERE instance_id = ? AND id = ? AND token_hash = ? $LOCK",
+        ),
+        params![tenant, id, token_hash],
+    )
+    .await
 }
 
 /// A page of clients, newest first.
 pub async fn list(tx: &mut Tx, limit: i64, offset: i64) -> Result<Vec<ClientRow>, DbError> {
     let tenant = tx.tenant().to_owned();
-    tx.all(&const_format(SELECT, " WHERE instance_id = ? ORDER BY created_at DESC, id DESC LIMIT ? OFFSET ?"), params![tenant, limit, offset]).await
+    tx.all(
+        &const_format(
+            SELECT,
+            " WHERE instance_id = ? ORDER BY created_at DESC, id DESC LIMIT ? OFFSET ?",
+        ),
+        params![tenant, limit, offset],
+    )
+    .await
 }
 
 pub async fn count(tx: &mut Tx) -> Result<i64, DbError> {
     let tenant = tx.tenant().to_owned();
-    let row: Option<(i64,)> = tx.first("SELECT count(*) FROM clients WHERE instance_id = ?", params![tenant]).await?;
+    let row: Option<(i64,)> = tx
+        .first(
+            "SELECT count(*) FROM clients WHERE instance_id = ?",
+            params![tenant],
+        )
+        .await?;
     Ok(row.map_or(0, |(n,)| n))
 }
 
 pub async fn insert(tx: &mut Tx, client: &ClientRow) -> Result<(), DbError> {
-    tx.insert("clients", ClientRow::COLUMNS, &client.values()).await.map(drop)
+    tx.insert("clients", ClientRow::COLUMNS, &client.values())
+        .await
+        .map(drop)
 }
 
 pub async fn delete(tx: &mut Tx, id: &ClientId) -> Result<u64, DbError> {
     let tenant = tx.tenant().to_owned();
-    tx.run("DELETE FROM clients WHERE instance_id = ? AND id = ?", params![tenant, id]).await
+    tx.run(
+        "DELETE FROM clients WHERE instance_id = ? AND id = ?",
+        params![tenant, id],
+    )
+    .await
 }
 
 /// Replaces the token; the old one opens nothing from the commit on.
-pub async fn rotate(tx: &mut Tx, id: &ClientId, token_hash: &str, expire_at: Timestamp, now: Timestamp) -> Result<(), DbError> {
+pub async fn rotate(
+    tx: &mut Tx,
+    id: &ClientId,
+    token_hash: &str,
+    expire_at: Timestamp,
+    now: Timestamp,
+) -> Result<(), DbError> {
     let tenant = tx.tenant().to_owned();
     tx.run("UPDATE clients SET token_hash = ?, expire_at = ?, updated_at = ? WHERE instance_id = ? AND id = ?", params![token_hash, expire_at, now, tenant, id]).await.map(drop)
 }
 
 /// The set of live sessions changed.
-pub async fn sessions_changed(tx: &mut Tx, id: &ClientId, last_active: Option<&SessionId>, now: Timestamp) -> Result<(), DbError> {
+pub async fn sessions_changed(
+    tx: &mut Tx,
+    id: &ClientId,
+    last_active: Option<&SessionId>,
+    now: Timestamp,
+) -> Result<(), DbError> {
     let tenant = tx.tenant().to_owned();
     tx.run("UPDATE clients SET last_active_session_id = ?, authenticated_at = ?, updated_at = ? WHERE instance_id = ? AND id = ?", params![last_active, now, now, tenant, id]).await.map(drop)
 }
 
-pub async fn set_last_active(tx: &mut Tx, id: &ClientId, session: &SessionId, now: Timestamp) -> Result<(), DbError> {
+pub async fn set_last_active(
+    tx: &mut Tx,
+    id: &ClientId,
+    session: &SessionId,
+    now: Timestamp,
+) -> Result<(), DbError> {
     let tenant = tx.tenant().to_owned();
     tx.run("UPDATE clients SET last_active_session_id = ?, updated_at = ? WHERE instance_id = ? AND id = ?", params![session, now, tenant, id]).await.map(drop)
 }
 
 pub async fn set_strategy(tx: &mut Tx, id: &ClientId, strategy: &str) -> Result<(), DbError> {
     let tenant = tx.tenant().to_owned();
-    tx.run("UPDATE clients SET last_authentication_strategy = ? WHERE instance_id = ? AND id = ?", params![strategy, tenant, id]).await.map(drop)
+    tx.run(
+        "UPDATE clients SET last_authentication_strategy = ? WHERE instance_id = ? AND id = ?",
+        params![strategy, tenant, id],
+    )
+    .await
+    .map(drop)
 }
 
-pub async fn set_sign_in(tx: &mut Tx, id: &ClientId, sign_in: Option<&SignInId>, now: Timestamp) -> Result<(), DbError> {
+pub async fn set_sign_in(
+    tx: &mut Tx,
+    id: &ClientId,
+    sign_in: Option<&SignInId>,
+    now: Timestamp,
+) -> Result<(), DbError> {
     let tenant = tx.tenant().to_owned();
-    tx.run("UPDATE clients SET sign_in_id = ?, updated_at = ? WHERE instance_id = ? AND id = ?", params![sign_in, now, tenant, id]).await.map(drop)
+    tx.run(
+        "UPDATE clients SET sign_in_id = ?, updated_at = ? WHERE instance_id = ? AND id = ?",
+        params![sign_in, now, tenant, id],
+    )
+    .await
+    .map(drop)
 }
 
-pub async fn set_sign_up(tx: &mut Tx, id: &ClientId, sign_up: Option<&SignUpId>, now: Timestamp) -> Result<(), DbError> {
+pub async fn set_sign_up(
+    tx: &mut Tx,
+    id: &ClientId,
+    sign_up: Option<&SignUpId>,
+    now: Timestamp,
+) -> Result<(), DbError> {
     let tenant = tx.tenant().to_owned();
-    tx.run("UPDATE clients SET sign_up_id = ?, updated_at = ? WHERE instance_id = ? AND id = ?", params![sign_up, now, tenant, id]).await.map(drop)
+    tx.run(
+        "UPDATE clients SET sign_up_id = ?, updated_at = ? WHERE instance_id = ? AND id = ?",
+        params![sign_up, now, tenant, id],
+    )
+    .await
+    .map(drop)
 }
 
-pub async fn add_handshake(tx: &mut Tx, nonce_hash: &str, directives: &str, expire_at: Timestamp) -> Result<(), DbError> {
+pub async fn add_handshake(
+    tx: &mut Tx,
+    nonce_hash: &str,
+    directives: &str,
+    expire_at: Timestamp,
+) -> Result<(), DbError> {
     let tenant = tx.tenant().to_owned();
     tx.run("INSERT INTO handshakes (instance_id, nonce_hash, directives, expire_at) VALUES (?, ?, ?, ?)", params![tenant, nonce_hash, directives, expire_at]).await.map(drop)
 }
 
 /// The directives of a live nonce. Parallel requests of one page load use the same one (contract fapi §5.3), so it is
 /// not consumed; it lives seconds.
-pub async fn handshake(tx: &mut Tx, nonce_hash: &str, now: Timestamp) -> Result<Option<String>, DbError> {
+pub async fn handshake(
+    tx: &mut Tx,
+    nonce_hash: &str,
+    now: Timestamp,
+) -> Result<Option<String>, DbError> {
     let tenant = tx.tenant().to_owned();
     let row: Option<(String,)> = tx.first("SELECT directives FROM handshakes WHERE instance_id = ? AND nonce_hash = ? AND expire_at > ?", params![tenant, nonce_hash, now]).await?;
     Ok(row.map(|(directives,)| directives))
@@ -92,5 +175,6 @@ pub async fn handshake(tx: &mut Tx, nonce_hash: &str, now: Timestamp) -> Result<
 
 /// Forgets dead handshakes, of every instance: the housekeeping job's.
 pub async fn sweep_handshakes(tx: &mut Tx, now: Timestamp) -> Result<u64, DbError> {
-    tx.run("DELETE FROM handshakes WHERE expire_at < ?", params![now]).await
+    tx.run("DELETE FROM handshakes WHERE expire_at < ?", params![now])
+        .await
 }

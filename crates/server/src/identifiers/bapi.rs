@@ -25,19 +25,60 @@ const UPDATE: &[Field] = &[
     flag("primary").about("It becomes the primary one; it must be verified."),
     flag("notify_primary_email_address_changed").about("No mail is sent yet."),
 ];
-const ATTEMPT: &[Field] = &[text("verification_id", 80).required().about("Of the prepared verification."), secret("code", 64).required()];
+const ATTEMPT: &[Field] = &[
+    text("verification_id", 80)
+        .required()
+        .about("Of the prepared verification."),
+    secret("code", 64).required(),
+];
 
 /// What is served.
 pub const OPS: &[Op] = &[
-    Op::bapi("POST", "/v1/email_addresses", "CreateEmailAddress", handler!(post)).fields(CREATE).answers::<EmailResource>(),
-    Op::bapi("GET", "/v1/email_addresses/{email_address_id}", "GetEmailAddress", handler!(get)).answers::<EmailResource>(),
-    Op::bapi("PATCH", "/v1/email_addresses/{email_address_id}", "UpdateEmailAddress", handler!(patch)).fields(UPDATE).answers::<EmailResource>(),
-    Op::bapi("DELETE", "/v1/email_addresses/{email_address_id}", "DeleteEmailAddress", handler!(delete)).answers::<DeletedEmailAddress>(),
-    Op::bapi("POST", "/v1/email_addresses/{email_address_id}/prepare_verification", "PrepareEmailAddressVerification", handler!(prepare))
-        .answers::<ServerVerification>(),
-    Op::bapi("POST", "/v1/email_addresses/{email_address_id}/attempt_verification", "AttemptEmailAddressVerification", handler!(attempt))
-        .fields(ATTEMPT)
-        .answers::<ServerVerification>(),
+    Op::bapi(
+        "POST",
+        "/v1/email_addresses",
+        "CreateEmailAddress",
+        handler!(post),
+    )
+    .fields(CREATE)
+    .answers::<EmailResource>(),
+    Op::bapi(
+        "GET",
+        "/v1/email_addresses/{email_address_id}",
+        "GetEmailAddress",
+        handler!(get),
+    )
+    .answers::<EmailResource>(),
+    Op::bapi(
+        "PATCH",
+        "/v1/email_addresses/{email_address_id}",
+        "UpdateEmailAddress",
+        handler!(patch),
+    )
+    .fields(UPDATE)
+    .answers::<EmailResource>(),
+    Op::bapi(
+        "DELETE",
+        "/v1/email_addresses/{email_address_id}",
+        "DeleteEmailAddress",
+        handler!(delete),
+    )
+    .answers::<DeletedEmailAddress>(),
+    Op::bapi(
+        "POST",
+        "/v1/email_addresses/{email_address_id}/prepare_verification",
+        "PrepareEmailAddressVerification",
+        handler!(prepare),
+    )
+    .answers::<ServerVerification>(),
+    Op::bapi(
+        "POST",
+        "/v1/email_addresses/{email_address_id}/attempt_verification",
+        "AttemptEmailAddressVerification",
+        handler!(attempt),
+    )
+    .fields(ATTEMPT)
+    .answers::<ServerVerification>(),
 ];
 
 /// An email address that is gone.
@@ -84,29 +125,57 @@ impl ServerVerification {
 }
 
 fn place(call: &Call) -> Place {
-    if call.form.flag("primary") == Some(true) { Place::Primary } else { Place::Further }
+    if call.form.flag("primary") == Some(true) {
+        Place::Primary
+    } else {
+        Place::Further
+    }
 }
 
 async fn post(cx: &Cx, call: &Call) -> Result<Reply> {
     let param = "email_address";
     let user = users::ops::list::parse_id(call.form.text("user_id").unwrap_or_default())?;
-    let address = call.form.text(param).and_then(EmailAddress::parse).ok_or_else(|| refuse::form_param_format_invalid("email address").at(param))?;
-    let standing = if call.form.flag("verified") == Some(true) { Standing::Verified } else { Standing::Unverified };
-    Reply::json(&EmailResource::new(&ops::add(cx, &user, &address, standing, place(call)).await?))
+    let address = call
+        .form
+        .text(param)
+        .and_then(EmailAddress::parse)
+        .ok_or_else(|| refuse::form_param_format_invalid("email address").at(param))?;
+    let standing = if call.form.flag("verified") == Some(true) {
+        Standing::Verified
+    } else {
+        Standing::Unverified
+    };
+    Reply::json(&EmailResource::new(
+        &ops::add(cx, &user, &address, standing, place(call)).await?,
+    ))
 }
 
 async fn get(cx: &Cx, call: &Call) -> Result<Reply> {
-    Reply::json(&EmailResource::new(&ops::find(cx, call.param("email_address_id")).await?))
+    Reply::json(&EmailResource::new(
+        &ops::find(cx, call.param("email_address_id")).await?,
+    ))
 }
 
 async fn patch(cx: &Cx, call: &Call) -> Result<Reply> {
-    let standing = call.form.flag("verified").map(|verified| if verified { Standing::Verified } else { Standing::Unverified });
-    Reply::json(&EmailResource::new(&ops::update(cx, call.param("email_address_id"), standing, place(call)).await?))
+    let standing = call.form.flag("verified").map(|verified| {
+        if verified {
+            Standing::Verified
+        } else {
+            Standing::Unverified
+        }
+    });
+    Reply::json(&EmailResource::new(
+        &ops::update(cx, call.param("email_address_id"), standing, place(call)).await?,
+    ))
 }
 
 async fn delete(cx: &Cx, call: &Call) -> Result<Reply> {
     let gone = ops::remove(cx, call.param("email_address_id")).await?;
-    Reply::json(&DeletedEmailAddress { object: "email_address", id: gone.id.into(), deleted: true })
+    Reply::json(&DeletedEmailAddress {
+        object: "email_address",
+        id: gone.id.into(),
+        deleted: true,
+    })
 }
 
 async fn prepare(cx: &Cx, call: &Call) -> Result<Reply> {
@@ -116,6 +185,12 @@ async fn prepare(cx: &Cx, call: &Call) -> Result<Reply> {
 
 async fn attempt(cx: &Cx, call: &Call) -> Result<Reply> {
     let text = |name: &str| call.form.text(name).unwrap_or_default();
-    let verification = ops::attempt(cx, call.param("email_address_id"), text("verification_id"), text("code")).await?;
+    let verification = ops::attempt(
+        cx,
+        call.param("email_address_id"),
+        text("verification_id"),
+        text("code"),
+    )
+    .await?;
     Reply::json(&ServerVerification::new(&verification, cx.now))
 }

@@ -18,23 +18,73 @@ use usher_types::error::codes as refuse;
 /// Addresses that a user may have: each one can be made to get mail.
 const MAX: usize = 20;
 const ADD: &[Field] = &[text("email_address", 320).required()];
-const PREPARE: &[Field] = &[text("strategy", 64).required(), text("redirect_url", 4096), text("action_complete_redirect_url", 4096)];
+const PREPARE: &[Field] = &[
+    text("strategy", 64).required(),
+    text("redirect_url", 4096),
+    text("action_complete_redirect_url", 4096),
+];
 const ATTEMPT: &[Field] = &[text("code", 32).required()];
 
 /// Operations.
 pub const OPS: &[Op] = &[
-    Op::fapi("GET", "/v1/me/email_addresses", "getEmailAddresses", Guard::SignedIn, handler!(list)).answers::<Vec<EmailResource>>(),
-    Op::fapi("POST", "/v1/me/email_addresses", "createEmailAddresses", Guard::SignedIn, handler!(add)).fields(ADD).envelopes::<EmailResource>(),
-    Op::fapi("GET", "/v1/me/email_addresses/{email_id}", "getEmailAddress", Guard::SignedIn, handler!(show)).envelopes::<EmailResource>(),
-    Op::fapi("DELETE", "/v1/me/email_addresses/{email_id}", "deleteEmailAddress", Guard::SignedIn, handler!(delete)),
-    Op::fapi("POST", "/v1/me/email_addresses/{email_id}/prepare_verification", "sendVerificationEmail", Guard::SignedIn, handler!(prepare)).fields(PREPARE).envelopes::<EmailResource>(),
-    Op::fapi("POST", "/v1/me/email_addresses/{email_id}/attempt_verification", "verifyEmailAddress", Guard::SignedIn, handler!(attempt)).fields(ATTEMPT).envelopes::<EmailResource>(),
+    Op::fapi(
+        "GET",
+        "/v1/me/email_addresses",
+        "getEmailAddresses",
+        Guard::SignedIn,
+        handler!(list),
+    )
+    .answers::<Vec<EmailResource>>(),
+    Op::fapi(
+        "POST",
+        "/v1/me/email_addresses",
+        "createEmailAddresses",
+        Guard::SignedIn,
+        handler!(add),
+    )
+    .fields(ADD)
+    .envelopes::<EmailResource>(),
+    Op::fapi(
+        "GET",
+        "/v1/me/email_addresses/{email_id}",
+        "getEmailAddress",
+        Guard::SignedIn,
+        handler!(show),
+    )
+    .envelopes::<EmailResource>(),
+    Op::fapi(
+        "DELETE",
+        "/v1/me/email_addresses/{email_id}",
+        "deleteEmailAddress",
+        Guard::SignedIn,
+        handler!(delete),
+    ),
+    Op::fapi(
+        "POST",
+        "/v1/me/email_addresses/{email_id}/prepare_verification",
+        "sendVerificationEmail",
+        Guard::SignedIn,
+        handler!(prepare),
+    )
+    .fields(PREPARE)
+    .envelopes::<EmailResource>(),
+    Op::fapi(
+        "POST",
+        "/v1/me/email_addresses/{email_id}/attempt_verification",
+        "verifyEmailAddress",
+        Guard::SignedIn,
+        handler!(attempt),
+    )
+    .fields(ATTEMPT)
+    .envelopes::<EmailResource>(),
 ];
 
 /// The address as its owner sees it: also the verification that is under way.
 async fn resource(cx: &Cx, row: &EmailRow) -> Result<EmailResource> {
     let mut tx = cx.read().await?;
-    let row = store::find(&mut tx, &row.id).await?.ok_or_else(|| refuse::resource_not_found("email address"))?;
+    let row = store::find(&mut tx, &row.id)
+        .await?
+        .ok_or_else(|| refuse::resource_not_found("email address"))?;
     let mut resource = EmailResource::new(&row);
     if !row.is_verified()
         && let Some(id) = &row.verification_id
@@ -64,10 +114,13 @@ async fn list(cx: &Cx, _: &Call) -> Result<Reply> {
 async fn add(cx: &Cx, call: &Call) -> Result<Reply> {
     let (_, user) = sessions::ops::acting(cx).await?;
     if !cx.instance.settings.attributes.email_address.enabled() {
-        return Err(refuse::form_param_unknown("email_address").at("email_address").into());
+        return Err(refuse::form_param_unknown("email_address")
+            .at("email_address")
+            .into());
     }
     let address = EmailAddress::parse(call.form.text("email_address").unwrap_or_default());
-    let address = address.ok_or_else(|| refuse::form_param_format_invalid("email address").at("email_address"))?;
+    let address = address
+        .ok_or_else(|| refuse::form_param_format_invalid("email address").at("email_address"))?;
     if store::of_user(&mut cx.read().await?, &user.id).await?.len() >= MAX {
         return Err(refuse::quota_exceeded().into());
     }
@@ -89,13 +142,17 @@ async fn delete(cx: &Cx, call: &Call) -> Result<Reply> {
 /// What is left of a deleted address, in the envelope.
 async fn envelope_json(cx: &Cx, row: &EmailRow) -> Result<Reply> {
     let client = crate::clients::resource::current(cx).await?;
-    Reply::json(&json!({ "response": { "object": "email_address", "id": row.id, "deleted": true }, "client": client }))
+    Reply::json(
+        &json!({ "response": { "object": "email_address", "id": row.id, "deleted": true }, "client": client }),
+    )
 }
 
 async fn prepare(cx: &Cx, call: &Call) -> Result<Reply> {
     let row = own(cx, call).await?;
     if call.form.text("strategy") != Some(Strategy::EmailCode.word()) {
-        return Err(refuse::verification_strategy_invalid().at("strategy").into());
+        return Err(refuse::verification_strategy_invalid()
+            .at("strategy")
+            .into());
     }
     ops::prepare(cx, row.id.as_str()).await?;
     envelope(cx, resource(cx, &row).await?).await
@@ -103,8 +160,17 @@ async fn prepare(cx: &Cx, call: &Call) -> Result<Reply> {
 
 async fn attempt(cx: &Cx, call: &Call) -> Result<Reply> {
     let row = own(cx, call).await?;
-    let verification = row.verification_id.as_ref().ok_or_else(refuse::verification_missing)?;
-    let after = ops::attempt(cx, row.id.as_str(), verification.as_str(), call.form.text("code").unwrap_or_default()).await?;
+    let verification = row
+        .verification_id
+        .as_ref()
+        .ok_or_else(refuse::verification_missing)?;
+    let after = ops::attempt(
+        cx,
+        row.id.as_str(),
+        verification.as_str(),
+        call.form.text("code").unwrap_or_default(),
+    )
+    .await?;
     match after.status_at(cx.now) {
         "verified" => envelope(cx, resource(cx, &row).await?).await,
         "expired" => Err(refuse::verification_expired().into()),

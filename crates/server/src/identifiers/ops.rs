@@ -46,7 +46,9 @@ fn parse_id(id: &str) -> Result<IdentificationId> {
 /// 404 when the instance has none.
 pub async fn find(cx: &Cx, id: &str) -> Result<EmailRow> {
     let id = parse_id(id)?;
-    Ok(store::find(&mut cx.read().await?, &id).await?.ok_or_else(|| refuse::resource_not_found("email address"))?)
+    Ok(store::find(&mut cx.read().await?, &id)
+        .await?
+        .ok_or_else(|| refuse::resource_not_found("email address"))?)
 }
 
 /// Adds an address to a user.
@@ -54,7 +56,13 @@ pub async fn find(cx: &Cx, id: &str) -> Result<EmailRow> {
 /// # Errors
 /// 404; 422 `form_identifier_exists` when it is claimed by anybody or the user's already; 400 when an unverified address
 /// would become primary before another one.
-pub async fn add(cx: &Cx, user: &UserId, address: &EmailAddress, standing: Standing, place: Place) -> Result<EmailRow> {
+pub async fn add(
+    cx: &Cx,
+    user: &UserId,
+    address: &EmailAddress,
+    standing: Standing,
+    place: Place,
+) -> Result<EmailRow> {
     usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
         let mut found = list::hold(&mut tx, user).await?;
         let own = found.emails.iter().any(|e| e.email_normal == address.as_str());
@@ -79,7 +87,12 @@ pub async fn add(cx: &Cx, user: &UserId, address: &EmailAddress, standing: Stand
 /// # Errors
 /// 404; 400 `identification_claimed` when somebody else has it meanwhile, `identification_update_failed` when an unverified
 /// address would become primary.
-pub async fn update(cx: &Cx, id: &str, standing: Option<Standing>, place: Place) -> Result<EmailRow> {
+pub async fn update(
+    cx: &Cx,
+    id: &str,
+    standing: Option<Standing>,
+    place: Place,
+) -> Result<EmailRow> {
     let id = parse_id(id)?;
     usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
         let (mut found, mut row) = hold(&mut tx, &id).await?;
@@ -124,7 +137,12 @@ pub async fn remove(cx: &Cx, id: &str) -> Result<EmailRow> {
 ///
 /// # Errors
 /// 404; 422 `form_identifier_exists` when it is claimed by another user.
-pub async fn replace(cx: &Cx, user: &UserId, address: &EmailAddress, standing: Standing) -> Result<Found> {
+pub async fn replace(
+    cx: &Cx,
+    user: &UserId,
+    address: &EmailAddress,
+    standing: Standing,
+) -> Result<Found> {
     usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
         let mut found = list::hold(&mut tx, user).await?;
         if store::claimed(&mut tx, address.as_str()).await?.is_some_and(|other| other.user_id != *user) {
@@ -214,7 +232,12 @@ async fn hold(tx: &mut Tx, id: &IdentificationId) -> Result<(Found, EmailRow)> {
     let row = store::find(tx, id).await?.ok_or_else(missing)?;
     let found = list::hold(tx, &row.user_id).await?;
     // Read again under the lock: it may be gone, or another's work may have changed it.
-    let row = found.emails.iter().find(|e| e.id == *id).cloned().ok_or_else(missing)?;
+    let row = found
+        .emails
+        .iter()
+        .find(|e| e.id == *id)
+        .cloned()
+        .ok_or_else(missing)?;
     Ok((found, row))
 }
 
@@ -242,7 +265,12 @@ fn set_standing(cx: &Cx, row: &mut EmailRow, standing: Standing) {
     let was_verified = row.is_verified();
     row.reserved = standing == Standing::Reserved;
     row.claimed = standing != Standing::Unverified;
-    row.verification_status = if standing == Standing::Verified { "verified" } else { "unverified" }.to_owned();
+    row.verification_status = if standing == Standing::Verified {
+        "verified"
+    } else {
+        "unverified"
+    }
+    .to_owned();
     if standing == Standing::Verified && was_verified {
         return;
     }
@@ -252,13 +280,23 @@ fn set_standing(cx: &Cx, row: &mut EmailRow, standing: Standing) {
 }
 
 async fn check_claim(tx: &mut Tx, row: &EmailRow, standing: Standing) -> Result<()> {
-    let other = standing != Standing::Unverified && store::claimed(tx, &row.email_normal).await?.is_some_and(|other| other.id != row.id);
-    if other { Err(refuse::identification_claimed().into()) } else { Ok(()) }
+    let other = standing != Standing::Unverified
+        && store::claimed(tx, &row.email_normal)
+            .await?
+            .is_some_and(|other| other.id != row.id);
+    if other {
+        Err(refuse::identification_claimed().into())
+    } else {
+        Ok(())
+    }
 }
 
 fn make_primary(user: &mut UserRow, row: &EmailRow) -> Result<(), ApiError> {
     if !row.is_verified() {
-        return Err(refuse::identification_update_failed("an unverified address cannot be the primary one").at("primary"));
+        return Err(refuse::identification_update_failed(
+            "an unverified address cannot be the primary one",
+        )
+        .at("primary"));
     }
     user.primary_email_address_id = Some(row.id.clone());
     Ok(())
@@ -277,9 +315,17 @@ async fn save(cx: &Cx, tx: &mut Tx, found: &mut Found) -> Result<()> {
 }
 
 fn taken(e: usher_db::DbError) -> Error {
-    if e.is_unique() { refuse::identifier_taken("email_address").into() } else { e.into() }
+    if e.is_unique() {
+        refuse::identifier_taken("email_address").into()
+    } else {
+        e.into()
+    }
 }
 
 fn claimed(e: usher_db::DbError) -> Error {
-    if e.is_unique() { refuse::identification_claimed().into() } else { e.into() }
+    if e.is_unique() {
+        refuse::identification_claimed().into()
+    } else {
+        e.into()
+    }
 }

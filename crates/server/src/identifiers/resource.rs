@@ -75,10 +75,17 @@ impl EmailResource {
     #[must_use]
     pub fn new(row: &EmailRow) -> Self {
         let verification = row.is_verified().then(|| {
-            let strategy = row.verification_strategy.clone().unwrap_or_else(|| "admin".to_owned());
+            let strategy = row
+                .verification_strategy
+                .clone()
+                .unwrap_or_else(|| "admin".to_owned());
             let admin = strategy == "admin";
             VerificationResource {
-                object: if admin { "verification_admin" } else { "verification_otp" },
+                object: if admin {
+                    "verification_admin"
+                } else {
+                    "verification_otp"
+                },
                 status: "verified".to_owned(),
                 strategy,
                 attempts: if admin { None } else { Some(1) },

@@ -9,19 +9,37 @@ const SELECT: &str = "SELECT instance_id, id, user_id, email_address, email_norm
 
 pub async fn find(tx: &mut Tx, id: &IdentificationId) -> Result<Option<EmailRow>, DbError> {
     let tenant = tx.tenant().to_owned();
-    tx.first(&const_format(SELECT, " WHERE instance_id = ? AND id = ?"), params![tenant, id]).await
+    tx.first(
+        &const_format(SELECT, " WHERE instance_id = ? AND id = ?"),
+        params![tenant, id],
+    )
+    .await
 }
 
 /// The verified or reserved address, whosever it is: there is one at most.
 pub async fn claimed(tx: &mut Tx, normal: &str) -> Result<Option<EmailRow>, DbError> {
     let tenant = tx.tenant().to_owned();
-    tx.first(&const_format(SELECT, " WHERE instance_id = ? AND email_normal = ? AND claimed"), params![tenant, normal]).await
+    tx.first(
+        &const_format(
+            SELECT,
+            " WHERE instance_id = ? AND email_normal = ? AND claimed",
+        ),
+        params![tenant, normal],
+    )
+    .await
 }
 
 /// A user's addresses, oldest first.
 pub async fn of_user(tx: &mut Tx, user: &UserId) -> Result<Vec<EmailRow>, DbError> {
     let tenant = tx.tenant().to_owned();
-    tx.all(&const_format(SELECT, " WHERE instance_id = ? AND user_id = ? ORDER BY created_at, id"), params![tenant, user]).await
+    tx.all(
+        &const_format(
+            SELECT,
+            " WHERE instance_id = ? AND user_id = ? ORDER BY created_at, id",
+        ),
+        params![tenant, user],
+    )
+    .await
 }
 
 /// The addresses of several users, oldest first.
@@ -32,11 +50,17 @@ pub async fn of_users(tx: &mut Tx, users: &[UserId]) -> Result<Vec<EmailRow>, Db
     let marks = vec!["?"; users.len()].join(", ");
     let mut values = params![tx.tenant()].to_vec();
     values.extend(users.iter().map(usher_db::ToValue::to_value));
-    tx.all(&format!("{SELECT} WHERE instance_id = ? AND user_id IN ({marks}) ORDER BY created_at, id"), &values).await
+    tx.all(
+        &format!("{SELECT} WHERE instance_id = ? AND user_id IN ({marks}) ORDER BY created_at, id"),
+        &values,
+    )
+    .await
 }
 
 pub async fn insert(tx: &mut Tx, email: &EmailRow) -> Result<(), DbError> {
-    tx.insert("email_addresses", EmailRow::COLUMNS, &email.values()).await.map(drop)
+    tx.insert("email_addresses", EmailRow::COLUMNS, &email.values())
+        .await
+        .map(drop)
 }
 
 /// Writes state that can change.
@@ -49,12 +73,21 @@ pub async fn update(tx: &mut Tx, email: &EmailRow) -> Result<u64, DbError> {
 }
 
 /// Notes the verification that is under way.
-pub async fn set_verification(tx: &mut Tx, id: &IdentificationId, verification: &VerificationId, now: Timestamp) -> Result<u64, DbError> {
+pub async fn set_verification(
+    tx: &mut Tx,
+    id: &IdentificationId,
+    verification: &VerificationId,
+    now: Timestamp,
+) -> Result<u64, DbError> {
     let tenant = tx.tenant().to_owned();
     tx.run("UPDATE email_addresses SET verification_id = ?, updated_at = ? WHERE instance_id = ? AND id = ?", params![verification, now, tenant, id]).await
 }
 
 pub async fn delete(tx: &mut Tx, id: &IdentificationId) -> Result<u64, DbError> {
     let tenant = tx.tenant().to_owned();
-    tx.run("DELETE FROM email_addresses WHERE instance_id = ? AND id = ?", params![tenant, id]).await
+    tx.run(
+        "DELETE FROM email_addresses WHERE instance_id = ? AND id = ?",
+        params![tenant, id],
+    )
+    .await
 }

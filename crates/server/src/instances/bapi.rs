@@ -33,7 +33,9 @@ pub const OPS: &[Op] = &[
     Op::bapi("GET", "/v1/jwks", "GetJWKS", handler!(get_jwks)).answers::<Jwks>(),
     Op::bapi("GET", "/v1/instance", "GetInstance", handler!(get)).answers::<InstanceResource>(),
     // The one body in which unknown fields are dropped (contract bapi §1.7).
-    Op::bapi("PATCH", "/v1/instance", "UpdateInstance", handler!(patch)).fields(UPDATE).lenient(),
+    Op::bapi("PATCH", "/v1/instance", "UpdateInstance", handler!(patch))
+        .fields(UPDATE)
+        .lenient(),
 ];
 
 /// Public keys, as RFC 7517 §5 writes them.
@@ -93,9 +95,18 @@ impl Change {
     fn apply(&self, settings: &mut Settings) {
         settings.test_mode = self.test_mode.unwrap_or(settings.test_mode);
         settings.hibp = self.hibp.unwrap_or(settings.hibp);
-        settings.support_email = self.support_email.clone().unwrap_or_else(|| settings.support_email.clone());
-        settings.allowed_origins = self.allowed_origins.clone().unwrap_or_else(|| settings.allowed_origins.clone());
-        settings.preferred_sign_in_strategy = self.preferred_sign_in_strategy.clone().unwrap_or_else(|| settings.preferred_sign_in_strategy.clone());
+        settings.support_email = self
+            .support_email
+            .clone()
+            .unwrap_or_else(|| settings.support_email.clone());
+        settings.allowed_origins = self
+            .allowed_origins
+            .clone()
+            .unwrap_or_else(|| settings.allowed_origins.clone());
+        settings.preferred_sign_in_strategy = self
+            .preferred_sign_in_strategy
+            .clone()
+            .unwrap_or_else(|| settings.preferred_sign_in_strategy.clone());
     }
 }
 
@@ -107,14 +118,23 @@ fn read(cx: &Cx, form: &Form) -> Result<Change, ApiError> {
             return Err(invalid(param));
         }
     }
-    if form.text("clerk_js_version").is_some_and(|v| !CLERK_JS_VERSIONS.contains(&v)) {
+    if form
+        .text("clerk_js_version")
+        .is_some_and(|v| !CLERK_JS_VERSIONS.contains(&v))
+    {
         return Err(invalid("clerk_js_version"));
     }
-    if form.text("development_origin").is_some_and(|o| !cx.instance.allows_origin(o)) {
+    if form
+        .text("development_origin")
+        .is_some_and(|o| !cx.instance.allows_origin(o))
+    {
         return Err(refuse::form_invalid_origin("development_origin").at("development_origin"));
     }
     let address = match form.text("support_email") {
-        Some(text) => EmailAddress::parse(text).ok_or_else(|| refuse::form_param_format_invalid("support email").at("support_email"))?.as_str().to_owned(),
+        Some(text) => EmailAddress::parse(text)
+            .ok_or_else(|| refuse::form_param_format_invalid("support email").at("support_email"))?
+            .as_str()
+            .to_owned(),
         None => String::new(),
     };
     let preferred = "preferred_sign_in_strategy_when_password_required";
@@ -122,8 +142,13 @@ fn read(cx: &Cx, form: &Form) -> Result<Change, ApiError> {
         test_mode: form.flag("test_mode"),
         hibp: form.flag("hibp"),
         support_email: form.sent("support_email").then_some(address),
-        allowed_origins: form.sent("allowed_origins").then(|| origins(form)).transpose()?,
-        preferred_sign_in_strategy: form.sent(preferred).then(|| form.text(preferred).unwrap_or("password").to_owned()),
+        allowed_origins: form
+            .sent("allowed_origins")
+            .then(|| origins(form))
+            .transpose()?,
+        preferred_sign_in_strategy: form
+            .sent(preferred)
+            .then(|| form.text(preferred).unwrap_or("password").to_owned()),
     })
 }
 
@@ -133,7 +158,9 @@ fn origins(form: &Form) -> Result<Vec<String>, ApiError> {
     let mut origins = Vec::new();
     for text in form.texts(param).into_iter().filter(|t| !t.is_empty()) {
         let url = Url::parse(text).filter(|u| matches!(u.rest.as_str(), "" | "/"));
-        let origin = url.ok_or_else(|| refuse::form_invalid_origin(param).at(param))?.origin();
+        let origin = url
+            .ok_or_else(|| refuse::form_invalid_origin(param).at(param))?
+            .origin();
         if !origins.contains(&origin) {
             origins.push(origin);
         }

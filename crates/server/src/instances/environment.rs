@@ -3,7 +3,12 @@ use super::model::InstanceRow;
 use super::settings::{Presence, Settings, SignUpMode};
 use serde_json::{Value, json};
 
-fn attribute(presence: Presence, first_factors: &[&str], verifications: &[&str], verify_at_sign_up: bool) -> Value {
+fn attribute(
+    presence: Presence,
+    first_factors: &[&str],
+    verifications: &[&str],
+    verify_at_sign_up: bool,
+) -> Value {
     json!({
         "enabled": presence.enabled(),
         "required": presence.required(),
@@ -22,7 +27,13 @@ fn attribute(presence: Presence, first_factors: &[&str], verifications: &[&str],
 pub fn document(row: &InstanceRow, settings: &Settings, portal: &str) -> Value {
     let a = &settings.attributes;
     let off = Presence::Off;
-    let page = |own: &str, path: &str| if own.is_empty() { format!("{portal}{path}") } else { own.to_owned() };
+    let page = |own: &str, path: &str| {
+        if own.is_empty() {
+            format!("{portal}{path}")
+        } else {
+            own.to_owned()
+        }
+    };
     let paths = &settings.paths;
     let home = page(&paths.home_url, "/");
     let sign_in = page(&paths.sign_in_url, "/sign-in");
@@ -31,8 +42,16 @@ pub fn document(row: &InstanceRow, settings: &Settings, portal: &str) -> Value {
     let after_up = page(&paths.after_sign_up_url, "/");
     let after_out = page(&paths.after_sign_out_url, "/sign-in");
     let email_factors: &[&str] = if a.email_code { &["email_code"] } else { &[] };
-    let identifiers: Vec<&str> = [("email_address", a.email_address), ("username", a.username)].iter().filter(|(_, p)| p.enabled()).map(|(n, _)| *n).collect();
-    let required: Vec<Vec<&str>> = [("email_address", a.email_address), ("username", a.username)].iter().filter(|(_, p)| p.required()).map(|(n, _)| vec![*n]).collect();
+    let identifiers: Vec<&str> = [("email_address", a.email_address), ("username", a.username)]
+        .iter()
+        .filter(|(_, p)| p.enabled())
+        .map(|(n, _)| *n)
+        .collect();
+    let required: Vec<Vec<&str>> = [("email_address", a.email_address), ("username", a.username)]
+        .iter()
+        .filter(|(_, p)| p.required())
+        .map(|(n, _)| vec![*n])
+        .collect();
     let mut factors = Vec::new();
     if a.password.enabled() {
         factors.push("password");
@@ -46,7 +65,13 @@ pub fn document(row: &InstanceRow, settings: &Settings, portal: &str) -> Value {
         SignUpMode::Waitlist => "waitlist",
     };
     let development = row.environment_type != "production";
-    let text_or_null = |text: &str| if text.is_empty() { Value::Null } else { Value::from(text) };
+    let text_or_null = |text: &str| {
+        if text.is_empty() {
+            Value::Null
+        } else {
+            Value::from(text)
+        }
+    };
     let p = &settings.password;
     let disabled = json!({ "enabled": false });
     json!({

@@ -13,23 +13,80 @@ const REDIRECT: &[Field] = &[text("redirect_url", 4096).query().required()];
 
 /// Operations.
 pub const OPS: &[Op] = &[
-    Op::fapi("GET", "/v1/environment", "getEnvironment", Guard::Browser, handler!(environment)),
-    Op::fapi("PATCH", "/v1/environment", "updateEnvironment", Guard::Browser, handler!(environment)),
-    Op::fapi("GET", "/.well-known/jwks.json", "getJWKS", Guard::Public, handler!(jwks)),
-    Op::fapi("GET", "/.well-known/openid-configuration", "getOpenIDConfiguration", Guard::Public, handler!(openid)),
-    Op::fapi("GET", "/v1/account_portal", "getAccountPortal", Guard::Browser, handler!(account_portal)),
-    Op::fapi("GET", "/v1/health", "getHealth", Guard::Public, handler!(health)),
-    Op::fapi("GET", "/v1/proxy-health", "getProxyHealth", Guard::Public, handler!(proxy_health)).fields(PROXY_HEALTH),
-    Op::fapi("GET", "/v1/redirect", "redirect", Guard::Browser, handler!(redirect)).fields(REDIRECT),
+    Op::fapi(
+        "GET",
+        "/v1/environment",
+        "getEnvironment",
+        Guard::Browser,
+        handler!(environment),
+    ),
+    Op::fapi(
+        "PATCH",
+        "/v1/environment",
+        "updateEnvironment",
+        Guard::Browser,
+        handler!(environment),
+    ),
+    Op::fapi(
+        "GET",
+        "/.well-known/jwks.json",
+        "getJWKS",
+        Guard::Public,
+        handler!(jwks),
+    ),
+    Op::fapi(
+        "GET",
+        "/.well-known/openid-configuration",
+        "getOpenIDConfiguration",
+        Guard::Public,
+        handler!(openid),
+    ),
+    Op::fapi(
+        "GET",
+        "/v1/account_portal",
+        "getAccountPortal",
+        Guard::Browser,
+        handler!(account_portal),
+    ),
+    Op::fapi(
+        "GET",
+        "/v1/health",
+        "getHealth",
+        Guard::Public,
+        handler!(health),
+    ),
+    Op::fapi(
+        "GET",
+        "/v1/proxy-health",
+        "getProxyHealth",
+        Guard::Public,
+        handler!(proxy_health),
+    )
+    .fields(PROXY_HEALTH),
+    Op::fapi(
+        "GET",
+        "/v1/redirect",
+        "redirect",
+        Guard::Browser,
+        handler!(redirect),
+    )
+    .fields(REDIRECT),
 ];
 
 /// A rendered document, open to every origin (it holds nothing of anybody).
 pub(crate) fn public(document: &Document) -> Reply {
-    Reply::bytes(200, JSON, document.body.clone()).header("access-control-allow-origin", "*").header("cache-control", "public, max-age=60").header("etag", document.etag.clone())
+    Reply::bytes(200, JSON, document.body.clone())
+        .header("access-control-allow-origin", "*")
+        .header("cache-control", "public, max-age=60")
+        .header("etag", document.etag.clone())
 }
 
 async fn environment(cx: &Cx, _: &Call) -> Result<Reply> {
-    Ok(Reply::bytes(200, JSON, cx.instance.environment.body.clone()))
+    Ok(Reply::bytes(
+        200,
+        JSON,
+        cx.instance.environment.body.clone(),
+    ))
 }
 
 async fn jwks(cx: &Cx, _: &Call) -> Result<Reply> {
@@ -72,5 +129,16 @@ async fn proxy_health(cx: &Cx, _: &Call) -> Result<Reply> {
 
 async fn redirect(cx: &Cx, call: &Call) -> Result<Reply> {
     let target = redirect_target(cx, call.form.text("redirect_url").unwrap_or_default())?;
-    Ok(Reply::redirect(307, &format!("{}{}", target.origin(), if target.rest.is_empty() { "/" } else { &target.rest })))
+    Ok(Reply::redirect(
+        307,
+        &format!(
+            "{}{}",
+            target.origin(),
+            if target.rest.is_empty() {
+                "/"
+            } else {
+                &target.rest
+            }
+        ),
+    ))
 }

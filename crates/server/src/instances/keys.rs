@@ -11,7 +11,9 @@ mod base64_lite {
     pub(super) fn unpadded(bytes: &[u8]) -> String {
         let mut out = String::with_capacity(bytes.len() * 4 / 3 + 4);
         for chunk in bytes.chunks(3) {
-            let word = u32::from(chunk[0]) << 16 | u32::from(*chunk.get(1).unwrap_or(&0)) << 8 | u32::from(*chunk.get(2).unwrap_or(&0));
+            let word = u32::from(chunk[0]) << 16
+                | u32::from(*chunk.get(1).unwrap_or(&0)) << 8
+                | u32::from(*chunk.get(2).unwrap_or(&0));
             for index in 0..=chunk.len() {
                 let six = usize::try_from(word >> (18 - 6 * index) & 63).unwrap_or(0);
                 out.push(char::from(ALPHABET[six]));
@@ -42,7 +44,10 @@ pub fn secret_hash(key: &str) -> String {
 /// The suffix of an instance's cookies (contract fapi §1.1): 8 characters of base64url(SHA-1(publishable key)).
 #[must_use]
 pub fn cookie_suffix(publishable_key: &str) -> String {
-    digest::b64url(&digest::sha1(publishable_key.as_bytes())).chars().take(8).collect()
+    digest::b64url(&digest::sha1(publishable_key.as_bytes()))
+        .chars()
+        .take(8)
+        .collect()
 }
 
 #[cfg(test)]
@@ -51,7 +56,10 @@ mod tests {
 
     #[test]
     fn the_measured_publishable_key_and_suffix_come_out() {
-        assert_eq!(publishable("127.0.0.1:8787"), "pk_live_MTI3LjAuMC4xOjg3ODck");
+        assert_eq!(
+            publishable("127.0.0.1:8787"),
+            "pk_live_MTI3LjAuMC4xOjg3ODck"
+        );
         assert_eq!(cookie_suffix("pk_live_MTI3LjAuMC4xOjg3ODck"), "YwxRrm43");
     }
 }

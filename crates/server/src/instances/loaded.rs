@@ -25,7 +25,10 @@ impl Document {
     #[must_use]
     pub fn new(text: String) -> Self {
         let etag = format!("\"{}\"", &digest::sha256_hex(&text)[..24]);
-        Self { body: Bytes::from(text), etag }
+        Self {
+            body: Bytes::from(text),
+            etag,
+        }
     }
 }
 
@@ -64,15 +67,25 @@ impl Instance {
     ///
     /// # Errors
     /// A key that does not open or parse: a wrong master key, or a damaged row.
-    pub fn load(row: InstanceRow, signing: &[SigningKeyRow], master: &Master, scheme: &'static str) -> Result<Self> {
+    pub fn load(
+        row: InstanceRow,
+        signing: &[SigningKeyRow],
+        master: &Master,
+        scheme: &'static str,
+    ) -> Result<Self> {
         let settings: Settings = serde_json::from_str(&row.settings)?;
-        let newest = signing.first().ok_or_else(|| Fault::new(format!("instance {} has no signing key", row.id)))?;
+        let newest = signing
+            .first()
+            .ok_or_else(|| Fault::new(format!("instance {} has no signing key", row.id)))?;
         let mut verifiers = Vec::new();
         let mut published = Vec::new();
         let mut signer = None;
         for key in signing {
-            let der = master.open(&format!("signing:{}", key.id), &key.private_sealed).map_err(|e| Fault::new(format!("signing key {}: {e}", key.id)))?;
-            let parsed = SigningKey::from_pkcs8(&der).map_err(|e| Fault::new(format!("signing key {}: {e}", key.id)))?;
+            let der = master
+                .open(&format!("signing:{}", key.id), &key.private_sealed)
+                .map_err(|e| Fault::new(format!("signing key {}: {e}", key.id)))?;
+            let parsed = SigningKey::from_pkcs8(&der)
+                .map_err(|e| Fault::new(format!("signing key {}: {e}", key.id)))?;
             verifiers.push((key.id.clone(), parsed.public()));
             published.push(parsed.jwk(&key.id));
             if key.id == newest.id {
@@ -80,7 +93,8 @@ impl Instance {
             }
         }
         let signer = signer.ok_or_else(|| Fault::new("no signing key"))?;
-        let (name, port) = origin::split_host(&row.host).ok_or_else(|| Fault::new(format!("instance {}: bad host", row.id)))?;
+        let (name, port) = origin::split_host(&row.host)
+            .ok_or_else(|| Fault::new(format!("instance {}: bad host", row.id)))?;
         let root_domain = origin::registrable(&name).map(str::to_owned);
         let portal_host = match (name.strip_prefix("clerk."), port) {
             (Some(rest), None) if root_domain.is_some() => format!("accounts.{rest}"),
@@ -90,7 +104,8 @@ impl Instance {
         };
         let issuer = format!("{scheme}://{}", row.host);
         let portal_origin = format!("{scheme}://{portal_host}");
-        let environment = Document::new(environment::document(&row, &settings, &portal_origin).to_string());
+        let environment =
+            Document::new(environment::document(&row, &settings, &portal_origin).to_string());
         Ok(Self {
             cookie_suffix: keys::cookie_suffix(&row.publishable_key),
             code_key: master.derive(&format!("codes:{}", row.id)),
@@ -137,7 +152,10 @@ impl Instance {
             return false;
         }
         match &self.root_domain {
-            Some(root) => url.port.is_none_or(|p| p == 443) && (url.host == *root || url.host.ends_with(&format!(".{root}"))),
+            Some(root) => {
+                url.port.is_none_or(|p| p == 443)
+                    && (url.host == *root || url.host.ends_with(&format!(".{root}")))
+            }
             None => url.origin() == self.issuer || url.origin() == self.portal_origin,
         }
     }

@@ -215,26 +215,71 @@ impl Settings {
         let a = &self.attributes;
         let checks = [
             (p.min_length < 8, "password.min_length must be 8 or more"),
-            (p.max_length < 64 || p.max_length > 1024, "password.max_length must be between 64 and 1024"),
-            (p.min_length > p.max_length, "password.min_length must not be above password.max_length"),
-            (!(10..=15).contains(&p.bcrypt_cost), "password.bcrypt_cost must be between 10 and 15"),
-            (self.username_min_length < 1 || self.username_max_length > 256 || self.username_min_length > self.username_max_length, "username_min_length and username_max_length must be between 1 and 256, in order"),
-            (!(300..=315_360_000).contains(&self.session_lifetime_secs), "session_lifetime_secs must be between 300 and 315360000"),
-            (self.session_inactivity_secs != 0 && !(60..self.session_lifetime_secs).contains(&self.session_inactivity_secs), "session_inactivity_secs must be 0 or between 60 and session_lifetime_secs"),
-            (!matches!(self.preferred_sign_in_strategy.as_str(), "password" | "otp"), "preferred_sign_in_strategy must be password or otp"),
-            (!a.email_address.enabled() && !a.username.enabled(), "attributes: email_address or username must be on"),
-            (!(a.password.enabled() || a.email_address.enabled() && a.email_code), "attributes: password or email_code must be on, or nobody can sign in"),
-            (a.username.enabled() && !a.email_address.enabled() && !a.password.enabled(), "attributes: usernames alone need passwords"),
-            (self.lockout_max_attempts < 5, "lockout_max_attempts must be 5 or more"),
-            (self.lockout_minutes < 1, "lockout_minutes must be 1 or more"),
-            (self.application_name.trim().is_empty() || self.application_name.chars().count() > 256, "application_name must have between 1 and 256 characters"),
+            (
+                p.max_length < 64 || p.max_length > 1024,
+                "password.max_length must be between 64 and 1024",
+            ),
+            (
+                p.min_length > p.max_length,
+                "password.min_length must not be above password.max_length",
+            ),
+            (
+                !(10..=15).contains(&p.bcrypt_cost),
+                "password.bcrypt_cost must be between 10 and 15",
+            ),
+            (
+                self.username_min_length < 1
+                    || self.username_max_length > 256
+                    || self.username_min_length > self.username_max_length,
+                "username_min_length and username_max_length must be between 1 and 256, in order",
+            ),
+            (
+                !(300..=315_360_000).contains(&self.session_lifetime_secs),
+                "session_lifetime_secs must be between 300 and 315360000",
+            ),
+            (
+                self.session_inactivity_secs != 0
+                    && !(60..self.session_lifetime_secs).contains(&self.session_inactivity_secs),
+                "session_inactivity_secs must be 0 or between 60 and session_lifetime_secs",
+            ),
+            (
+                !matches!(self.preferred_sign_in_strategy.as_str(), "password" | "otp"),
+                "preferred_sign_in_strategy must be password or otp",
+            ),
+            (
+                !a.email_address.enabled() && !a.username.enabled(),
+                "attributes: email_address or username must be on",
+            ),
+            (
+                !(a.password.enabled() || a.email_address.enabled() && a.email_code),
+                "attributes: password or email_code must be on, or nobody can sign in",
+            ),
+            (
+                a.username.enabled() && !a.email_address.enabled() && !a.password.enabled(),
+                "attributes: usernames alone need passwords",
+            ),
+            (
+                self.lockout_max_attempts < 5,
+                "lockout_max_attempts must be 5 or more",
+            ),
+            (
+                self.lockout_minutes < 1,
+                "lockout_minutes must be 1 or more",
+            ),
+            (
+                self.application_name.trim().is_empty()
+                    || self.application_name.chars().count() > 256,
+                "application_name must have between 1 and 256 characters",
+            ),
         ];
         if let Some((_, text)) = checks.iter().find(|(wrong, _)| *wrong) {
             return Err((*text).to_owned());
         }
         for origin in &self.allowed_origins {
             if usher_http::origin::Url::parse(origin).is_none_or(|u| u.origin() != *origin) {
-                return Err(format!("allowed_origins: {origin:?} is not an origin such as https://app.example.org"));
+                return Err(format!(
+                    "allowed_origins: {origin:?} is not an origin such as https://app.example.org"
+                ));
             }
         }
         Ok(())

@@ -65,7 +65,10 @@ pub async fn check_master(tools: &Tools<'_>) -> Result<Result<(), String>> {
 /// The database's; key generation.
 pub async fn ensure(tools: &Tools<'_>, wanted: &Wanted) -> Result<()> {
     let mut view = tools.db.read("").await?;
-    let known = store::all(&mut view).await?.into_iter().find(|row| row.name == wanted.name);
+    let known = store::all(&mut view)
+        .await?
+        .into_iter()
+        .find(|row| row.name == wanted.name);
     drop(view);
     let publishable = keys::publishable(&wanted.host);
     let settings = serde_json::to_string(&wanted.settings)?;
@@ -93,7 +96,15 @@ pub async fn ensure(tools: &Tools<'_>, wanted: &Wanted) -> Result<()> {
 
 fn secret_row(tools: &Tools<'_>, instance: &InstanceId, key: &str) -> SecretKeyRow {
     let hash = keys::secret_hash(key);
-    SecretKeyRow { sealed: tools.master.seal(tools.rng, &format!("secret:{hash}"), key.as_bytes()), hash, instance_id: instance.clone(), name: "default".to_owned(), created_at: tools.now }
+    SecretKeyRow {
+        sealed: tools
+            .master
+            .seal(tools.rng, &format!("secret:{hash}"), key.as_bytes()),
+        hash,
+        instance_id: instance.clone(),
+        name: "default".to_owned(),
+        created_at: tools.now,
+    }
 }
 
 /// A new signing key. Its id is the JWT's `kid`: unique everywhere, never used again.
@@ -101,7 +112,8 @@ fn secret_row(tools: &Tools<'_>, instance: &InstanceId, key: &str) -> SecretKeyR
 /// # Errors
 /// Key generation.
 pub fn signing_key(tools: &Tools<'_>, instance: &InstanceId) -> Result<SigningKeyRow> {
-    let (key, der) = SigningKey::generate().map_err(|e| Fault::new(format!("key generation: {e}")))?;
+    let (key, der) =
+        SigningKey::generate().map_err(|e| Fault::new(format!("key generation: {e}")))?;
     let id = format!("ins_{}", tools.rng.base62(27));
     Ok(SigningKeyRow {
         public_jwk: key.jwk(&id).to_string(),
@@ -113,7 +125,12 @@ pub fn signing_key(tools: &Tools<'_>, instance: &InstanceId) -> Result<SigningKe
     })
 }
 
-async fn make(tools: &Tools<'_>, wanted: &Wanted, publishable_key: String, settings: String) -> Result<()> {
+async fn make(
+    tools: &Tools<'_>,
+    wanted: &Wanted,
+    publishable_key: String,
+    settings: String,
+) -> Result<()> {
     let application = ApplicationId::compose(tools.now, &tools.rng.base62(21));
     let row = InstanceRow {
         id: InstanceId::compose(tools.now, &tools.rng.base62(21)),
@@ -128,7 +145,10 @@ async fn make(tools: &Tools<'_>, wanted: &Wanted, publishable_key: String, setti
         updated_at: tools.now,
     };
     let signing = signing_key(tools, &row.id)?;
-    let key = wanted.secret_key.clone().unwrap_or_else(|| keys::secret(tools.rng));
+    let key = wanted
+        .secret_key
+        .clone()
+        .unwrap_or_else(|| keys::secret(tools.rng));
     let secret = secret_row(tools, &row.id, &key);
     write_tx!(tools.db, row.id.as_str(), tx => {
         store::add_application(&mut tx, &application, &wanted.settings.application_name, tools.now).await?;
@@ -148,7 +168,9 @@ pub async fn secrets(db: &Db, master: &Master, instance: &InstanceId) -> Result<
     let rows = store::secret_keys(&mut tx, instance).await?;
     rows.iter()
         .map(|row| {
-            let opened = master.open(&format!("secret:{}", row.hash), &row.sealed).map_err(|e| Fault::new(format!("secret key: {e}")))?;
+            let opened = master
+                .open(&format!("secret:{}", row.hash), &row.sealed)
+                .map_err(|e| Fault::new(format!("secret key: {e}")))?;
             String::from_utf8(opened).map_err(|_| Fault::new("secret key: not text").into())
         })
         .collect()

@@ -12,9 +12,27 @@ use usher_types::Result;
 /// What is served.
 pub const OPS: &[Op] = &[
     Op::bapi("GET", "/v1/domains", "ListDomains", handler!(domains)).answers::<Domains>(),
-    Op::bapi("GET", "/v1/instance/protect", "GetInstanceProtect", handler!(protect)).answers::<Value>(),
-    Op::bapi("GET", "/v1/instance/communication", "GetInstanceCommunication", handler!(communication)).answers::<Value>(),
-    Op::bapi("GET", "/v1/instance/organization_settings", "GetInstanceOrganizationSettings", handler!(organizations)).answers::<Value>(),
+    Op::bapi(
+        "GET",
+        "/v1/instance/protect",
+        "GetInstanceProtect",
+        handler!(protect),
+    )
+    .answers::<Value>(),
+    Op::bapi(
+        "GET",
+        "/v1/instance/communication",
+        "GetInstanceCommunication",
+        handler!(communication),
+    )
+    .answers::<Value>(),
+    Op::bapi(
+        "GET",
+        "/v1/instance/organization_settings",
+        "GetInstanceOrganizationSettings",
+        handler!(organizations),
+    )
+    .answers::<Value>(),
 ];
 
 /// Where an instance is reached.
@@ -51,7 +69,8 @@ pub struct Domains {
 
 async fn domains(cx: &Cx, _: &Call) -> Result<Reply> {
     let instance = &cx.instance;
-    let host = split_host(&instance.row.host).map_or_else(|| instance.row.host.clone(), |(name, _)| name);
+    let host =
+        split_host(&instance.row.host).map_or_else(|| instance.row.host.clone(), |(name, _)| name);
     let domain = DomainResource {
         object: "domain",
         id: instance.row.id.as_str().replacen("ins_", "dmn_", 1),
@@ -62,11 +81,16 @@ async fn domains(cx: &Cx, _: &Call) -> Result<Reply> {
         proxy_url: None,
         development_origin: String::new(),
     };
-    Reply::json(&Domains { data: vec![domain], total_count: 1 })
+    Reply::json(&Domains {
+        data: vec![domain],
+        total_count: 1,
+    })
 }
 
 async fn protect(_: &Cx, _: &Call) -> Result<Reply> {
-    Reply::json(&json!({ "object": "instance_protect", "rules_enabled": false, "specter_enabled": false, "checks_bypassed": false }))
+    Reply::json(
+        &json!({ "object": "instance_protect", "rules_enabled": false, "specter_enabled": false, "checks_bypassed": false }),
+    )
 }
 
 async fn communication(_: &Cx, _: &Call) -> Result<Reply> {

@@ -19,7 +19,9 @@ pub async fn send_due(app: &Arc<App>, mailer: &Mailer) -> Result<usize> {
     drop(view);
     let mut sent = 0;
     for message in due {
-        let pause = usize::try_from(message.attempts).ok().and_then(|i| PAUSES_SECS.get(i).copied());
+        let pause = usize::try_from(message.attempts)
+            .ok()
+            .and_then(|i| PAUSES_SECS.get(i).copied());
         let until = now.plus_secs(pause.unwrap_or(60));
         let claimed: bool = usher_db::write_tx!(app.db, "", tx => { Ok::<_, Error>(store::claim(&mut tx, &message.id, message.run_at, until).await?) })?;
         if !claimed {

@@ -24,7 +24,12 @@ pub async fn code(cx: &Cx, tx: &mut Tx, to: &EmailAddress, code: &str) -> Result
         text_body: mail.text,
         html_body: Some(mail.html),
         code: cx.app.options.development.then(|| code.to_owned()),
-        status: if cx.app.options.development { "inbox" } else { "queued" }.to_owned(),
+        status: if cx.app.options.development {
+            "inbox"
+        } else {
+            "queued"
+        }
+        .to_owned(),
         attempts: 0,
         run_at: cx.now,
         created_at: cx.now,

@@ -27,35 +27,97 @@ const TOKEN: usize = 16_384;
 const LIST: &[Field] = &[
     text("client_id", 80).query(),
     text("user_id", 80).query(),
-    word("status", STATUSES).query().about("The status as it is now."),
-    flag("paginated").query().about("Answer `{data, total_count}` instead of an array."),
-    int("limit", 1, 500).query().about("Sessions at most; 10 when left out."),
+    word("status", STATUSES)
+        .query()
+        .about("The status as it is now."),
+    flag("paginated")
+        .query()
+        .about("Answer `{data, total_count}` instead of an array."),
+    int("limit", 1, 500)
+        .query()
+        .about("Sessions at most; 10 when left out."),
     int("offset", 0, i64::MAX).query(),
 ];
-const CREATE: &[Field] = &[text("user_id", 80).required(), text("active_organization_id", 80).about("There are none yet.")];
+const CREATE: &[Field] = &[
+    text("user_id", 80).required(),
+    text("active_organization_id", 80).about("There are none yet."),
+];
 const TOKENS: &[Field] = &[int("expires_in_seconds", 30, 315_360_000).about("60 when left out.")];
-const VERIFY: &[Field] = &[secret("token", TOKEN).required().about("A session token of this session.")];
+const VERIFY: &[Field] = &[secret("token", TOKEN)
+    .required()
+    .about("A session token of this session.")];
 const REFRESH: &[Field] = &[
-    secret("expired_token", TOKEN).required().about("The session token that expired, made at most a day ago."),
-    secret("refresh_token", 256).required().about("From the `__refresh` cookie."),
-    text("request_origin", 2048).required().about("Where the browser's request came to; the token's `azp`."),
+    secret("expired_token", TOKEN)
+        .required()
+        .about("The session token that expired, made at most a day ago."),
+    secret("refresh_token", 256)
+        .required()
+        .about("From the `__refresh` cookie."),
+    text("request_origin", 2048)
+        .required()
+        .about("Where the browser's request came to; the token's `azp`."),
     object("request_headers", 131_072).about("Not looked at."),
     text("request_originating_ip", 256).about("Not looked at."),
     word("format", &["token", "cookie"]).about("`token` when left out."),
-    text("suffixed_cookies", 16).query().about("Both families of cookies always come."),
+    text("suffixed_cookies", 16)
+        .query()
+        .about("Both families of cookies always come."),
 ];
 
 /// What is served.
 pub const OPS: &[Op] = &[
-    Op::bapi("GET", "/v1/sessions", "GetSessionList", handler!(get_list)).fields(LIST).answers::<SessionList>(),
-    Op::bapi("POST", "/v1/sessions", "createSession", handler!(post)).fields(CREATE).answers::<ServerSession>(),
-    Op::bapi("GET", "/v1/sessions/{session_id}", "GetSession", handler!(get)).answers::<ServerSession>(),
-    Op::bapi("POST", "/v1/sessions/{session_id}/revoke", "RevokeSession", handler!(revoke)).answers::<ServerSession>(),
-    Op::bapi("POST", "/v1/sessions/{session_id}/tokens", "CreateSessionToken", handler!(post_token)).fields(TOKENS).answers::<TokenResource>(),
+    Op::bapi("GET", "/v1/sessions", "GetSessionList", handler!(get_list))
+        .fields(LIST)
+        .answers::<SessionList>(),
+    Op::bapi("POST", "/v1/sessions", "createSession", handler!(post))
+        .fields(CREATE)
+        .answers::<ServerSession>(),
+    Op::bapi(
+        "GET",
+        "/v1/sessions/{session_id}",
+        "GetSession",
+        handler!(get),
+    )
+    .answers::<ServerSession>(),
+    Op::bapi(
+        "POST",
+        "/v1/sessions/{session_id}/revoke",
+        "RevokeSession",
+        handler!(revoke),
+    )
+    .answers::<ServerSession>(),
+    Op::bapi(
+        "POST",
+        "/v1/sessions/{session_id}/tokens",
+        "CreateSessionToken",
+        handler!(post_token),
+    )
+    .fields(TOKENS)
+    .answers::<TokenResource>(),
     // Not in the reference's document, but called by older SDKs (contract bapi §1.3).
-    Op::bapi("POST", "/v1/sessions/{session_id}/verify", "VerifySession", handler!(verify)).fields(VERIFY).answers::<ServerSession>(),
-    Op::bapi("POST", "/v1/sessions/{session_id}/refresh", "RefreshSession", handler!(post_refresh)).fields(REFRESH).answers::<Refreshed>(),
-    Op::bapi("POST", "/v1/testing_tokens", "CreateTestingToken", handler!(post_testing_token)).answers::<TestingToken>(),
+    Op::bapi(
+        "POST",
+        "/v1/sessions/{session_id}/verify",
+        "VerifySession",
+        handler!(verify),
+    )
+    .fields(VERIFY)
+    .answers::<ServerSession>(),
+    Op::bapi(
+        "POST",
+        "/v1/sessions/{session_id}/refresh",
+        "RefreshSession",
+        handler!(post_refresh),
+    )
+    .fields(REFRESH)
+    .answers::<Refreshed>(),
+    Op::bapi(
+        "POST",
+        "/v1/testing_tokens",
+        "CreateTestingToken",
+        handler!(post_testing_token),
+    )
+    .answers::<TestingToken>(),
 ];
 
 /// Sessions: an array, or a page.
@@ -108,15 +170,32 @@ fn parse_id(id: &str) -> Result<SessionId> {
 
 async fn find(cx: &Cx, id: &str) -> Result<SessionRow> {
     let id = parse_id(id)?;
-    Ok(super::store::find(&mut cx.read().await?, &id).await?.ok_or_else(|| refuse::resource_not_found("session"))?)
+    Ok(super::store::find(&mut cx.read().await?, &id)
+        .await?
+        .ok_or_else(|| refuse::resource_not_found("session"))?)
 }
 
 async fn get_list(cx: &Cx, call: &Call) -> Result<Reply> {
     let form = &call.form;
-    let filter = store::Filter { client: form.text("client_id"), user: form.text("user_id"), status: form.text("status") };
-    let (limit, offset) = (form.int("limit").unwrap_or(10), form.int("offset").unwrap_or(0));
+    let filter = store::Filter {
+        client: form.text("client_id"),
+        user: form.text("user_id"),
+        status: form.text("status"),
+    };
+    let (limit, offset) = (
+        form.int("limit").unwrap_or(10),
+        form.int("offset").unwrap_or(0),
+    );
     let mut tx = cx.read().await?;
-    let rows = store::list(&mut tx, &filter, cx.now, &cx.instance.settings, limit, offset).await?;
+    let rows = store::list(
+        &mut tx,
+        &filter,
+        cx.now,
+        &cx.instance.settings,
+        limit,
+        offset,
+    )
+    .await?;
     let data = rows.iter().map(|s| ServerSession::new(s, cx)).collect();
     if form.flag("paginated") != Some(true) {
         return Reply::json(&SessionList::Plain(data));
@@ -130,7 +209,9 @@ async fn post(cx: &Cx, call: &Call) -> Result<Reply> {
         return Err(refuse::request_invalid_for_environment().into());
     }
     if call.form.text("active_organization_id").is_some() {
-        return Err(refuse::resource_not_found("organization").at("active_organization_id").into());
+        return Err(refuse::resource_not_found("organization")
+            .at("active_organization_id")
+            .into());
     }
     let user = users::ops::list::parse_id(call.form.text("user_id").unwrap_or_default())?;
     let session = usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
@@ -146,7 +227,10 @@ async fn post(cx: &Cx, call: &Call) -> Result<Reply> {
 }
 
 async fn get(cx: &Cx, call: &Call) -> Result<Reply> {
-    Reply::json(&ServerSession::new(&find(cx, call.param("session_id")).await?, cx))
+    Reply::json(&ServerSession::new(
+        &find(cx, call.param("session_id")).await?,
+        cx,
+    ))
 }
 
 async fn revoke(cx: &Cx, call: &Call) -> Result<Reply> {
@@ -163,14 +247,21 @@ async fn revoke(cx: &Cx, call: &Call) -> Result<Reply> {
 
 async fn post_token(cx: &Cx, call: &Call) -> Result<Reply> {
     let session = find(cx, call.param("session_id")).await?;
-    let life = call.form.int("expires_in_seconds").unwrap_or(super::token::LIFE_SECS);
-    Reply::json(&TokenResource::new(mint::for_server(cx, &session, life).await?))
+    let life = call
+        .form
+        .int("expires_in_seconds")
+        .unwrap_or(super::token::LIFE_SECS);
+    Reply::json(&TokenResource::new(
+        mint::for_server(cx, &session, life).await?,
+    ))
 }
 
 async fn verify(cx: &Cx, call: &Call) -> Result<Reply> {
     let session = find(cx, call.param("session_id")).await?;
     let token = call.form.text("token").unwrap_or_default();
-    if mint::session_of(cx, token).as_ref() != Some(&session.id) || !session.is_live(cx.now, &cx.instance.settings) {
+    if mint::session_of(cx, token).as_ref() != Some(&session.id)
+        || !session.is_live(cx.now, &cx.instance.settings)
+    {
         return Err(refuse::invalid_session_token().at("token").into());
     }
     Reply::json(&ServerSession::new(&session, cx))
@@ -178,10 +269,18 @@ async fn verify(cx: &Cx, call: &Call) -> Result<Reply> {
 
 async fn post_refresh(cx: &Cx, call: &Call) -> Result<Reply> {
     let text = |name: &str| call.form.text(name).unwrap_or_default();
-    let request = Refresh { session: call.param("session_id"), expired: text("expired_token"), refresh: text("refresh_token"), origin: text("request_origin") };
+    let request = Refresh {
+        session: call.param("session_id"),
+        expired: text("expired_token"),
+        refresh: text("refresh_token"),
+        origin: text("request_origin"),
+    };
     let (jwt, cookies) = refresh::refresh(cx, &request).await?;
     Reply::json(&match call.form.text("format") {
-        Some("cookie") => Refreshed::Cookies { object: "cookies", cookies },
+        Some("cookie") => Refreshed::Cookies {
+            object: "cookies",
+            cookies,
+        },
         _ => Refreshed::Token(TokenResource::new(jwt)),
     })
 }
@@ -193,5 +292,9 @@ async fn post_testing_token(cx: &Cx, _call: &Call) -> Result<Reply> {
         super::store::add_testing_token(&mut tx, &digest::sha256_hex(&token), expire_at).await?;
         Ok::<_, Error>(())
     })?;
-    Reply::json(&TestingToken { object: "testing_token", token, expires_at: expire_at.secs() })
+    Reply::json(&TestingToken {
+        object: "testing_token",
+        token,
+        expires_at: expire_at.secs(),
+    })
 }

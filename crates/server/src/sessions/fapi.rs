@@ -13,25 +13,104 @@ use usher_types::error::codes as refuse;
 use usher_types::id::SessionId;
 use usher_types::{Error, Fault, Result};
 
-const TOUCH: &[Field] = &[text("active_organization_id", 128), word("intent", &["focus", "select_session", "select_org", "select_organization"])];
-const TOKENS: &[Field] = &[text("organization_id", 128), text("tab_state", 16), flag("force_origin"), text("debug", 32).query(), text("expired_token", 8192).query()];
+const TOUCH: &[Field] = &[
+    text("active_organization_id", 128),
+    word(
+        "intent",
+        &[
+            "focus",
+            "select_session",
+            "select_org",
+            "select_organization",
+        ],
+    ),
+];
+const TOKENS: &[Field] = &[
+    text("organization_id", 128),
+    text("tab_state", 16),
+    flag("force_origin"),
+    text("debug", 32).query(),
+    text("expired_token", 8192).query(),
+];
 
 /// Operations.
 pub const OPS: &[Op] = &[
-    Op::fapi("GET", "/v1/client/sessions/{session_id}", "getSession", Guard::SignedIn, handler!(show)).envelopes::<SessionResource>(),
-    Op::fapi("POST", "/v1/client/sessions/{session_id}/touch", "touchSession", Guard::SignedIn, handler!(touch)).fields(TOUCH).envelopes::<SessionResource>(),
-    Op::fapi("POST", "/v1/client/sessions/{session_id}/end", "endSession", Guard::SignedIn, handler!(end)).envelopes::<SessionResource>(),
-    Op::fapi("POST", "/v1/client/sessions/{session_id}/remove", "removeClientSession", Guard::SignedIn, handler!(remove)).envelopes::<SessionResource>(),
-    Op::fapi("POST", "/v1/client/sessions/{session_id}/tokens", "createSessionToken", Guard::SignedIn, handler!(tokens)).fields(TOKENS).answers::<TokenResource>(),
-    Op::fapi("GET", "/v1/me/sessions", "getSessions", Guard::SignedIn, handler!(list)).answers::<Vec<SessionResource>>(),
-    Op::fapi("GET", "/v1/me/sessions/active", "getUsersActiveSessions", Guard::SignedIn, handler!(active)).answers::<Vec<ActiveSession>>(),
-    Op::fapi("POST", "/v1/me/sessions/{session_id}/revoke", "revokeSession", Guard::SignedIn, handler!(revoke)).envelopes::<SessionResource>(),
+    Op::fapi(
+        "GET",
+        "/v1/client/sessions/{session_id}",
+        "getSession",
+        Guard::SignedIn,
+        handler!(show),
+    )
+    .envelopes::<SessionResource>(),
+    Op::fapi(
+        "POST",
+        "/v1/client/sessions/{session_id}/touch",
+        "touchSession",
+        Guard::SignedIn,
+        handler!(touch),
+    )
+    .fields(TOUCH)
+    .envelopes::<SessionResource>(),
+    Op::fapi(
+        "POST",
+        "/v1/client/sessions/{session_id}/end",
+        "endSession",
+        Guard::SignedIn,
+        handler!(end),
+    )
+    .envelopes::<SessionResource>(),
+    Op::fapi(
+        "POST",
+        "/v1/client/sessions/{session_id}/remove",
+        "removeClientSession",
+        Guard::SignedIn,
+        handler!(remove),
+    )
+    .envelopes::<SessionResource>(),
+    Op::fapi(
+        "POST",
+        "/v1/client/sessions/{session_id}/tokens",
+        "createSessionToken",
+        Guard::SignedIn,
+        handler!(tokens),
+    )
+    .fields(TOKENS)
+    .answers::<TokenResource>(),
+    Op::fapi(
+        "GET",
+        "/v1/me/sessions",
+        "getSessions",
+        Guard::SignedIn,
+        handler!(list),
+    )
+    .answers::<Vec<SessionResource>>(),
+    Op::fapi(
+        "GET",
+        "/v1/me/sessions/active",
+        "getUsersActiveSessions",
+        Guard::SignedIn,
+        handler!(active),
+    )
+    .answers::<Vec<ActiveSession>>(),
+    Op::fapi(
+        "POST",
+        "/v1/me/sessions/{session_id}/revoke",
+        "revokeSession",
+        Guard::SignedIn,
+        handler!(revoke),
+    )
+    .envelopes::<SessionResource>(),
 ];
 
 async fn resource(cx: &Cx, session: &SessionRow) -> Result<SessionResource> {
     let mut tx = cx.read().await?;
-    let session = store::find(&mut tx, &session.id).await?.ok_or_else(refuse::authentication_invalid)?;
-    let client = clients::store::find(&mut tx, &session.client_id).await?.ok_or_else(refuse::authentication_invalid)?;
+    let session = store::find(&mut tx, &session.id)
+        .await?
+        .ok_or_else(refuse::authentication_invalid)?;
+    let client = clients::store::find(&mut tx, &session.client_id)
+        .await?
+        .ok_or_else(refuse::authentication_invalid)?;
     SessionResource::load(cx, &mut tx, &session, &client).await
 }
 
@@ -45,7 +124,10 @@ async fn touch(cx: &Cx, call: &Call) -> Result<Reply> {
     if call.form.text("active_organization_id").is_some() {
         return Err(refuse::resource_not_found("organization").into());
     }
-    let client = cx.client.as_ref().ok_or_else(refuse::authentication_invalid)?;
+    let client = cx
+        .client
+        .as_ref()
+        .ok_or_else(refuse::authentication_invalid)?;
     if client.last_active_session_id.as_ref() != Some(&session.id) {
         usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
             clients::ops::hold(&mut tx, client).await?;
@@ -69,9 +151,13 @@ async fn remove(cx: &Cx, call: &Call) -> Result<Reply> {
 async fn finish(cx: &Cx, call: &Call, status: &'static str) -> Result<Reply> {
     let session = ops::own(cx, call.param("session_id")).await?;
     let ended = clients::ops::sign_out(cx, Some(&session.id), status).await?;
-    let ended = ended.first().ok_or_else(|| Fault::new("a session that did not end"))?;
+    let ended = ended
+        .first()
+        .ok_or_else(|| Fault::new("a session that did not end"))?;
     let mut tx = cx.read().await?;
-    let user = users::store::find(&mut tx, &ended.user_id).await?.ok_or_else(|| Fault::new("a session without its user"))?;
+    let user = users::store::find(&mut tx, &ended.user_id)
+        .await?
+        .ok_or_else(|| Fault::new("a session without its user"))?;
     drop(tx);
     envelope(cx, SessionResource::bare(cx, ended, &user)).await
 }
@@ -82,8 +168,17 @@ async fn tokens(cx: &Cx, call: &Call) -> Result<Reply> {
     if call.form.text("organization_id").is_some() {
         return Err(refuse::resource_not_found("organization").into());
     }
-    let client = cx.client.as_ref().ok_or_else(refuse::authentication_invalid)?;
-    let jwt = token::mint(cx, &session, &cx.request.azp, token::LIFE_SECS, client.authenticated_at)?;
+    let client = cx
+        .client
+        .as_ref()
+        .ok_or_else(refuse::authentication_invalid)?;
+    let jwt = token::mint(
+        cx,
+        &session,
+        &cx.request.azp,
+        token::LIFE_SECS,
+        client.authenticated_at,
+    )?;
     ops::note_activity(cx, &session).await?;
     Reply::json(&TokenResource::new(jwt))
 }
@@ -92,16 +187,29 @@ async fn list(cx: &Cx, _: &Call) -> Result<Reply> {
     let (_, user) = ops::acting(cx).await?;
     let mut tx = cx.read().await?;
     let all = store::of_user(&mut tx, &user.id).await?;
-    let live = all.iter().filter(|s| s.is_live(cx.now, &cx.instance.settings));
-    Reply::json(&live.map(|s| SessionResource::bare(cx, s, &user)).collect::<Vec<_>>())
+    let live = all
+        .iter()
+        .filter(|s| s.is_live(cx.now, &cx.instance.settings));
+    Reply::json(
+        &live
+            .map(|s| SessionResource::bare(cx, s, &user))
+            .collect::<Vec<_>>(),
+    )
 }
 
 async fn active(cx: &Cx, _: &Call) -> Result<Reply> {
     let (_, user) = ops::acting(cx).await?;
     let mut tx = cx.read().await?;
     let all = store::of_user(&mut tx, &user.id).await?;
-    let live = all.iter().filter(|s| s.is_live(cx.now, &cx.instance.settings));
-    let devices: Vec<ActiveSession> = live.map(|s| ActiveSession { session: SessionResource::bare(cx, s, &user), latest_activity: ActivityResource::new(s) }).collect();
+    let live = all
+        .iter()
+        .filter(|s| s.is_live(cx.now, &cx.instance.settings));
+    let devices: Vec<ActiveSession> = live
+        .map(|s| ActiveSession {
+            session: SessionResource::bare(cx, s, &user),
+            latest_activity: ActivityResource::new(s),
+        })
+        .collect();
     Reply::json(&devices)
 }
 
@@ -111,9 +219,15 @@ async fn revoke(cx: &Cx, call: &Call) -> Result<Reply> {
     let not_found = || refuse::resource_not_found("session");
     let id = SessionId::parse(call.param("session_id")).ok_or_else(not_found)?;
     let mut tx = cx.read().await?;
-    let session = store::find(&mut tx, &id).await?.filter(|s| s.user_id == user.id && s.is_live(cx.now, &cx.instance.settings)).ok_or_else(not_found)?;
+    let session = store::find(&mut tx, &id)
+        .await?
+        .filter(|s| s.user_id == user.id && s.is_live(cx.now, &cx.instance.settings))
+        .ok_or_else(not_found)?;
     drop(tx);
-    let client = cx.client.as_ref().ok_or_else(refuse::authentication_invalid)?;
+    let client = cx
+        .client
+        .as_ref()
+        .ok_or_else(refuse::authentication_invalid)?;
     if session.client_id == client.id {
         clients::ops::sign_out(cx, Some(&session.id), "revoked").await?;
     } else {

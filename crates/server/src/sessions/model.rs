@@ -31,7 +31,16 @@ row! {
 }
 
 /// The statuses a session can have, for filters.
-pub const STATUSES: &[&str] = &["abandoned", "active", "ended", "expired", "pending", "removed", "replaced", "revoked"];
+pub const STATUSES: &[&str] = &[
+    "abandoned",
+    "active",
+    "ended",
+    "expired",
+    "pending",
+    "removed",
+    "replaced",
+    "revoked",
+];
 
 impl SessionRow {
     /// The status as it is now: an active session past its lifetime is expired, one without activity for too long is
@@ -58,6 +67,7 @@ impl SessionRow {
     /// `fva` (contract fapi §6.1): whole minutes since the first and the second factor; -1 where there was none.
     #[must_use]
     pub fn factor_ages(&self, now: Timestamp) -> [i64; 2] {
-        [self.first_factor_at, self.second_factor_at].map(|at| at.map_or(-1, |at| (now.since(at) / 60_000).max(0)))
+        [self.first_factor_at, self.second_factor_at]
+            .map(|at| at.map_or(-1, |at| (now.since(at) / 60_000).max(0)))
     }
 }

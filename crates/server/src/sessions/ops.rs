@@ -40,7 +40,13 @@ pub fn check_user(cx: &Cx, user: &UserRow) -> Result<()> {
 ///
 /// # Errors
 /// The database's.
-pub async fn start(cx: &Cx, tx: &mut Tx, client: &ClientRow, user: &UserRow, first_factor_at: Option<Timestamp>) -> Result<SessionRow> {
+pub async fn start(
+    cx: &Cx,
+    tx: &mut Tx,
+    client: &ClientRow,
+    user: &UserRow,
+    first_factor_at: Option<Timestamp>,
+) -> Result<SessionRow> {
     let life = cx.instance.settings.session_lifetime_secs;
     let seen = agent::read(&cx.request.user_agent);
     let row = SessionRow {
@@ -74,7 +80,13 @@ pub async fn start(cx: &Cx, tx: &mut Tx, client: &ClientRow, user: &UserRow, fir
 ///
 /// # Errors
 /// 403 for banned and locked users; the database's.
-pub async fn complete(cx: &Cx, tx: &mut Tx, held: &mut Held, user: &UserRow, strategy: &str) -> Result<SessionRow> {
+pub async fn complete(
+    cx: &Cx,
+    tx: &mut Tx,
+    held: &mut Held,
+    user: &UserRow,
+    strategy: &str,
+) -> Result<SessionRow> {
     check_user(cx, user)?;
     for old in clients::ops::live_sessions(cx, tx, &held.row.id).await? {
         if cx.instance.settings.single_session_mode || old.user_id == user.id {
@@ -96,15 +108,24 @@ pub async fn complete(cx: &Cx, tx: &mut Tx, held: &mut Held, user: &UserRow, str
 /// # Errors
 /// 401 without one.
 pub async fn acting(cx: &Cx) -> Result<(SessionRow, UserRow)> {
-    let client = cx.client.as_ref().ok_or_else(refuse::authentication_invalid)?;
+    let client = cx
+        .client
+        .as_ref()
+        .ok_or_else(refuse::authentication_invalid)?;
     let mut tx = cx.read().await?;
     let live = clients::ops::live_sessions(cx, &mut tx, &client.id).await?;
     let named = match &cx.acting_session {
         Some(id) => live.iter().find(|s| s.id.as_str() == id),
-        None => client.last_active_session_id.as_ref().and_then(|id| live.iter().find(|s| s.id == *id)).or_else(|| live.last()),
+        None => client
+            .last_active_session_id
+            .as_ref()
+            .and_then(|id| live.iter().find(|s| s.id == *id))
+            .or_else(|| live.last()),
     };
     let session = named.cloned().ok_or_else(refuse::authentication_invalid)?;
-    let user = users::store::find(&mut tx, &session.user_id).await?.ok_or_else(refuse::authentication_invalid)?;
+    let user = users::store::find(&mut tx, &session.user_id)
+        .await?
+        .ok_or_else(refuse::authentication_invalid)?;
     if user.banned {
         return Err(refuse::authentication_invalid().into());
     }
@@ -117,12 +138,19 @@ pub async fn acting(cx: &Cx) -> Result<(SessionRow, UserRow)> {
 /// # Errors
 /// 401; 403 for a banned user.
 pub async fn own(cx: &Cx, id: &str) -> Result<SessionRow> {
-    let client = cx.client.as_ref().ok_or_else(refuse::authentication_invalid)?;
+    let client = cx
+        .client
+        .as_ref()
+        .ok_or_else(refuse::authentication_invalid)?;
     let id = SessionId::parse(id).ok_or_else(refuse::authentication_invalid)?;
     let mut tx = cx.read().await?;
-    let session = store::find(&mut tx, &id).await?.filter(|s| s.client_id == client.id && s.is_live(cx.now, &cx.instance.settings));
+    let session = store::find(&mut tx, &id)
+        .await?
+        .filter(|s| s.client_id == client.id && s.is_live(cx.now, &cx.instance.settings));
     let session = session.ok_or_else(refuse::authentication_invalid)?;
-    let user = users::store::find(&mut tx, &session.user_id).await?.ok_or_else(refuse::authentication_invalid)?;
+    let user = users::store::find(&mut tx, &session.user_id)
+        .await?
+        .ok_or_else(refuse::authentication_invalid)?;
     if user.banned {
         return Err(refuse::user_banned().into());
     }
@@ -138,8 +166,15 @@ pub async fn note_activity(cx: &Cx, session: &SessionRow) -> Result<()> {
         return Ok(());
     }
     {
-        let mut touched = cx.app.touched.lock().unwrap_or_else(PoisonError::into_inner);
-        if touched.get(session.id.as_str()).is_some_and(|at| cx.now.since(*at) < TOUCH_MS) {
+        let mut touched = cx
+            .app
+            .touched
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if touched
+            .get(session.id.as_str())
+            .is_some_and(|at| cx.now.since(*at) < TOUCH_MS)
+        {
             return Ok(());
         }
         if touched.len() > 100_000 {

@@ -26,7 +26,10 @@ impl TokenResource {
     /// Around a JWT.
     #[must_use]
     pub fn new(jwt: String) -> Self {
-        Self { object: "token", jwt }
+        Self {
+            object: "token",
+            jwt,
+        }
     }
 }
 
@@ -73,14 +76,32 @@ impl SessionResource {
     ///
     /// # Errors
     /// The database's, the signer's.
-    pub async fn load(cx: &Cx, tx: &mut Tx, session: &SessionRow, client: &ClientRow) -> Result<Self> {
-        let user = users::store::find(tx, &session.user_id).await?.ok_or_else(|| Fault::new("a session without its user"))?;
+    pub async fn load(
+        cx: &Cx,
+        tx: &mut Tx,
+        session: &SessionRow,
+        client: &ClientRow,
+    ) -> Result<Self> {
+        let user = users::store::find(tx, &session.user_id)
+            .await?
+            .ok_or_else(|| Fault::new("a session without its user"))?;
         let emails = identifiers::store::of_user(tx, &user.id).await?;
         let mut resource = Self::bare(cx, session, &user);
         if session.is_live(cx.now, &cx.instance.settings) {
-            resource.last_active_token = Some(TokenResource::new(token::mint_or_reuse(cx, session, &cx.request.azp, client.authenticated_at)?));
+            resource.last_active_token = Some(TokenResource::new(token::mint_or_reuse(
+                cx,
+                session,
+                &cx.request.azp,
+                client.authenticated_at,
+            )?));
         }
-        resource.user = Some(UserResource::new(&user, &emails, &cx.instance, cx.now, Audience::Browser));
+        resource.user = Some(UserResource::new(
+            &user,
+            &emails,
+            &cx.instance,
+            cx.now,
+            Audience::Browser,
+        ));
         Ok(resource)
     }
     /// Without user and token.
@@ -91,12 +112,20 @@ impl SessionResource {
             object: "session",
             id: session.id.as_str().to_owned(),
             // The Frontend API has no word for it.
-            status: if status == "replaced" { "ended" } else { status }.to_owned(),
+            status: if status == "replaced" {
+                "ended"
+            } else {
+                status
+            }
+            .to_owned(),
             expire_at: session.expire_at.0,
             abandon_at: session.abandon_at.0,
             last_active_at: session.last_active_at.0,
             last_active_token: None,
-            actor: session.actor.as_deref().and_then(|a| serde_json::from_str(a).ok()),
+            actor: session
+                .actor
+                .as_deref()
+                .and_then(|a| serde_json::from_str(a).ok()),
             tasks: None,
             last_active_organization_id: session.last_active_organization_id.clone(),
             user: None,
@@ -202,7 +231,10 @@ impl ServerSession {
             id: session.id.as_str().to_owned(),
             user_id: session.user_id.as_str().to_owned(),
             client_id: session.client_id.as_str().to_owned(),
-            actor: session.actor.as_deref().and_then(|a| serde_json::from_str(a).ok()),
+            actor: session
+                .actor
+                .as_deref()
+                .and_then(|a| serde_json::from_str(a).ok()),
             status: session.status_at(cx.now, &cx.instance.settings).to_owned(),
             last_active_organization_id: session.last_active_organization_id.clone(),
             last_active_at: session.last_active_at.0,

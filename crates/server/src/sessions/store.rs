@@ -26,29 +26,56 @@ pub async fn of_user(tx: &mut Tx, user: &UserId) -> Result<Vec<SessionRow>, DbEr
 
 /// A page of sessions by filters, newest first, with the number of all that match. `live` says which rows of status
 /// `active` are wanted: those that have not run out (`Some(true)`), those that have, or both.
-pub async fn list(tx: &mut Tx, client: Option<&str>, user: Option<&str>, status: Option<&str>, limit: i64, offset: i64) -> Result<(Vec<SessionRow>, i64), DbError> {
+pub async fn list(
+    tx: &mut Tx,
+    client: Option<&str>,
+    user: Option<&str>,
+    status: Option<&str>,
+    limit: i64,
+    offset: i64,
+) -> Result<(Vec<SessionRow>, i64), DbError> {
     const FILTER: &str = " WHERE instance_id = ? AND (CAST(? AS TEXT) IS NULL OR client_id = ?) AND (CAST(? AS TEXT) IS NULL OR user_id = ?) AND (CAST(? AS TEXT) IS NULL OR status = ?)";
     let tenant = tx.tenant().to_owned();
     let filter = params![tenant, client, client, user, user, status, status];
     let mut values: Vec<Value> = filter.to_vec();
     values.extend_from_slice(params![limit, offset]);
-    let rows = tx.all(&format!("{SELECT}{FILTER} ORDER BY created_at DESC, id DESC LIMIT ? OFFSET ?"), &values).await?;
-    let count: Option<(i64,)> = tx.first(&format!("SELECT count(*) FROM sessions{FILTER}"), filter).await?;
+    let rows = tx
+        .all(
+            &format!("{SELECT}{FILTER} ORDER BY created_at DESC, id DESC LIMIT ? OFFSET ?"),
+            &values,
+        )
+        .await?;
+    let count: Option<(i64,)> = tx
+        .first(&format!("SELECT count(*) FROM sessions{FILTER}"), filter)
+        .await?;
     Ok((rows, count.map_or(0, |(n,)| n)))
 }
 
 pub async fn insert(tx: &mut Tx, session: &SessionRow) -> Result<(), DbError> {
-    tx.insert("sessions", SessionRow::COLUMNS, &session.values()).await.map(drop)
+    tx.insert("sessions", SessionRow::COLUMNS, &session.values())
+        .await
+        .map(drop)
 }
 
 /// Ends an active session: true for exactly one caller.
-pub async fn end(tx: &mut Tx, id: &SessionId, status: &str, now: Timestamp) -> Result<bool, DbError> {
+pub async fn end(
+    tx: &mut Tx,
+    id: &SessionId,
+    status: &str,
+    now: Timestamp,
+) -> Result<bool, DbError> {
     let tenant = tx.tenant().to_owned();
     Ok(tx.run("UPDATE sessions SET status = ?, refresh_hash = NULL, updated_at = ? WHERE instance_id = ? AND id = ? AND status = 'active'", params![status, now, tenant, id]).await? == 1)
 }
 
 /// Ends a user's active sessions, but for one.
-pub async fn end_all(tx: &mut Tx, user: &UserId, status: &str, except: Option<&SessionId>, now: Timestamp) -> Result<u64, DbError> {
+pub async fn end_all(
+    tx: &mut Tx,
+    user: &UserId,
+    status: &str,
+    except: Option<&SessionId>,
+    now: Timestamp,
+) -> Result<u64, DbError> {
     let tenant = tx.tenant().to_owned();
     tx.run("UPDATE sessions SET status = ?, refresh_hash = NULL, updated_at = ? WHERE instance_id = ? AND user_id = ? AND status = 'active' AND id <> ?", params![status, now, tenant, user, except.map_or("", SessionId::as_str)]).await
 }
@@ -63,7 +90,16 @@ pub async fn set_refresh(tx: &mut Tx, id: &SessionId, hash: &str) -> Result<(), 
     tx.run("UPDATE sessions SET refresh_hash = ? WHERE instance_id = ? AND id = ? AND status = 'active'", params![hash, tenant, id]).await.map(drop)
 }
 
-pub async fn add_testing_token(tx: &mut Tx, hash: &str, expire_at: Timestamp) -> Result<(), DbError> {
+pub async fn add_testing_token(
+    tx: &mut Tx,
+    hash: &str,
+    expire_at: Timestamp,
+) -> Result<(), DbError> {
     let tenant = tx.tenant().to_owned();
-    tx.run("INSERT INTO testing_tokens (instance_id, hash, expire_at) VALUES (?, ?, ?)", params![tenant, hash, expire_at]).await.map(drop)
+    tx.run(
+        "INSERT INTO testing_tokens (instance_id, hash, expire_at) VALUES (?, ?, ?)",
+        params![tenant, hash, expire_at],
+    )
+    .await
+    .map(drop)
 }

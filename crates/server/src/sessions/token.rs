@@ -26,7 +26,13 @@ fn quoted(text: &str) -> String {
 ///
 /// # Errors
 /// The signer's.
-pub fn mint(cx: &Cx, session: &SessionRow, azp: &str, life_secs: i64, client_authenticated_at: Timestamp) -> Result<String> {
+pub fn mint(
+    cx: &Cx,
+    session: &SessionRow,
+    azp: &str,
+    life_secs: i64,
+    client_authenticated_at: Timestamp,
+) -> Result<String> {
     // A token is never older than the last change of the client's sessions, or server SDKs would refuse it.
     let iat = cx.now.secs().max(client_authenticated_at.secs());
     let [first, second] = session.factor_ages(cx.now);
@@ -50,17 +56,30 @@ pub fn mint(cx: &Cx, session: &SessionRow, azp: &str, life_secs: i64, client_aut
     }
     claims.push('}');
     cx.app.metrics.tokens_minted.fetch_add(1, Ordering::Relaxed);
-    cx.instance.signer.sign(Category::Session, iat, &claims).map_err(|e| Fault::new(format!("signing: {e}")).into())
+    cx.instance
+        .signer
+        .sign(Category::Session, iat, &claims)
+        .map_err(|e| Fault::new(format!("signing: {e}")).into())
 }
 
 /// A token for a resource: one minted moments ago for the same session, origin and state, or a new one.
 ///
 /// # Errors
 /// The signer's.
-pub fn mint_or_reuse(cx: &Cx, session: &SessionRow, azp: &str, client_authenticated_at: Timestamp) -> Result<String> {
+pub fn mint_or_reuse(
+    cx: &Cx,
+    session: &SessionRow,
+    azp: &str,
+    client_authenticated_at: Timestamp,
+) -> Result<String> {
     let key = (session.id.as_str().to_owned(), azp.to_owned());
     let stamp = session.updated_at.0.max(client_authenticated_at.0);
-    if let Some(minted) = cx.app.minted.lock().unwrap_or_else(PoisonError::into_inner).get(&key)
+    if let Some(minted) = cx
+        .app
+        .minted
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .get(&key)
         && minted.stamp == stamp
         && (0..REUSE_MS).contains(&cx.now.since(minted.minted_at))
     {
@@ -74,19 +93,35 @@ pub fn mint_or_reuse(cx: &Cx, session: &SessionRow, azp: &str, client_authentica
             cache.clear();
         }
     }
-    cache.insert(key, Minted { jwt: jwt.as_str().into(), minted_at: cx.now, stamp });
+    cache.insert(
+        key,
+        Minted {
+            jwt: jwt.as_str().into(),
+            minted_at: cx.now,
+            stamp,
+        },
+    );
     Ok(jwt)
 }
 
 /// Forgets what was minted for a session that ended.
 pub fn forget(app: &crate::app::App, session: &str) {
-    app.minted.lock().unwrap_or_else(PoisonError::into_inner).retain(|(id, _), _| id != session);
+    app.minted
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .retain(|(id, _), _| id != session);
 }
 
 /// The claims of a token of this instance whose signature holds. Its times are the caller's to check.
 #[must_use]
 pub fn verify(cx: &Cx, token: &str) -> Option<Value> {
-    let find = |kid: &str| cx.instance.verifiers.iter().find(|(id, _)| id == kid).map(|(_, key)| key.clone());
+    let find = |kid: &str| {
+        cx.instance
+            .verifiers
+            .iter()
+            .find(|(id, _)| id == kid)
+            .map(|(_, key)| key.clone())
+    };
     let verified = jwt::verify(token, find).ok()?;
     let session = verified.header.get("cat").and_then(Value::as_str) == Some("cl_B7d4PD111AAA");
     session.then_some(verified.claims)

@@ -20,17 +20,67 @@ const CREATE: &[Field] = &[
     text("action_complete_redirect_url", 4096),
     text("locale", 35),
 ];
-const PREPARE: &[Field] = &[text("strategy", 64).required(), text("email_address_id", 80), text("redirect_url", 4096)];
-const RESET: &[Field] = &[secret("password", 4096).required(), flag("sign_out_of_other_sessions")];
-const ATTEMPT: &[Field] = &[text("strategy", 64).required(), secret("password", 4096), text("code", 32)];
+const PREPARE: &[Field] = &[
+    text("strategy", 64).required(),
+    text("email_address_id", 80),
+    text("redirect_url", 4096),
+];
+const RESET: &[Field] = &[
+    secret("password", 4096).required(),
+    flag("sign_out_of_other_sessions"),
+];
+const ATTEMPT: &[Field] = &[
+    text("strategy", 64).required(),
+    secret("password", 4096),
+    text("code", 32),
+];
 
 /// Operations.
 pub const OPS: &[Op] = &[
-    Op::fapi("POST", "/v1/client/sign_ins", "createSignIn", Guard::Browser, handler!(create)).fields(CREATE).envelopes::<SignInResource>(),
-    Op::fapi("GET", "/v1/client/sign_ins/{sign_in_id}", "getSignIn", Guard::Browser, handler!(show)).envelopes::<SignInResource>(),
-    Op::fapi("POST", "/v1/client/sign_ins/{sign_in_id}/prepare_first_factor", "prepareSignInFactorOne", Guard::Browser, handler!(prepare)).fields(PREPARE).envelopes::<SignInResource>(),
-    Op::fapi("POST", "/v1/client/sign_ins/{sign_in_id}/attempt_first_factor", "attemptSignInFactorOne", Guard::Browser, handler!(attempt)).fields(ATTEMPT).envelopes::<SignInResource>(),
-    Op::fapi("POST", "/v1/client/sign_ins/{sign_in_id}/reset_password", "resetPassword", Guard::Browser, handler!(reset_password)).fields(RESET).envelopes::<SignInResource>(),
+    Op::fapi(
+        "POST",
+        "/v1/client/sign_ins",
+        "createSignIn",
+        Guard::Browser,
+        handler!(create),
+    )
+    .fields(CREATE)
+    .envelopes::<SignInResource>(),
+    Op::fapi(
+        "GET",
+        "/v1/client/sign_ins/{sign_in_id}",
+        "getSignIn",
+        Guard::Browser,
+        handler!(show),
+    )
+    .envelopes::<SignInResource>(),
+    Op::fapi(
+        "POST",
+        "/v1/client/sign_ins/{sign_in_id}/prepare_first_factor",
+        "prepareSignInFactorOne",
+        Guard::Browser,
+        handler!(prepare),
+    )
+    .fields(PREPARE)
+    .envelopes::<SignInResource>(),
+    Op::fapi(
+        "POST",
+        "/v1/client/sign_ins/{sign_in_id}/attempt_first_factor",
+        "attemptSignInFactorOne",
+        Guard::Browser,
+        handler!(attempt),
+    )
+    .fields(ATTEMPT)
+    .envelopes::<SignInResource>(),
+    Op::fapi(
+        "POST",
+        "/v1/client/sign_ins/{sign_in_id}/reset_password",
+        "resetPassword",
+        Guard::Browser,
+        handler!(reset_password),
+    )
+    .fields(RESET)
+    .envelopes::<SignInResource>(),
 ];
 
 /// A strategy that this server has; others are refused by name.
@@ -50,7 +100,9 @@ async fn create(cx: &Cx, call: &Call) -> Result<Reply> {
         sign_up_if_missing: form.flag("sign_up_if_missing") == Some(true),
     };
     if (start.password.is_some() || start.strategy.is_some()) && start.identifier.is_none() {
-        return Err(refuse::form_param_missing("identifier").at("identifier").into());
+        return Err(refuse::form_param_missing("identifier")
+            .at("identifier")
+            .into());
     }
     envelope(cx, ops::create(cx, start).await?).await
 }
@@ -61,15 +113,32 @@ async fn show(cx: &Cx, call: &Call) -> Result<Reply> {
 
 async fn prepare(cx: &Cx, call: &Call) -> Result<Reply> {
     let strategy = strategy(call.form.text("strategy").unwrap_or_default())?;
-    envelope(cx, ops::prepare(cx, call.param("sign_in_id"), strategy, call.form.text("email_address_id")).await?).await
+    envelope(
+        cx,
+        ops::prepare(
+            cx,
+            call.param("sign_in_id"),
+            strategy,
+            call.form.text("email_address_id"),
+        )
+        .await?,
+    )
+    .await
 }
 
 async fn attempt(cx: &Cx, call: &Call) -> Result<Reply> {
-    let need = |name: &str| call.form.text(name).map(str::to_owned).ok_or_else(|| refuse::form_param_missing(name).at(name));
+    let need = |name: &str| {
+        call.form
+            .text(name)
+            .map(str::to_owned)
+            .ok_or_else(|| refuse::form_param_missing(name).at(name))
+    };
     let id = call.param("sign_in_id");
     let sign_in = match strategy(call.form.text("strategy").unwrap_or_default())? {
         Strategy::Password => ops::attempt_password(cx, id, &need("password")?).await?,
-        strategy @ (Strategy::EmailCode | Strategy::ResetPasswordEmailCode) => ops::attempt_code(cx, id, strategy, &need("code")?).await?,
+        strategy @ (Strategy::EmailCode | Strategy::ResetPasswordEmailCode) => {
+            ops::attempt_code(cx, id, strategy, &need("code")?).await?
+        }
     };
     envelope(cx, sign_in).await
 }
@@ -77,5 +146,9 @@ async fn attempt(cx: &Cx, call: &Call) -> Result<Reply> {
 async fn reset_password(cx: &Cx, call: &Call) -> Result<Reply> {
     let new = call.form.text("password").unwrap_or_default();
     let end_others = call.form.flag("sign_out_of_other_sessions") == Some(true);
-    envelope(cx, ops::reset_password(cx, call.param("sign_in_id"), new, end_others).await?).await
+    envelope(
+        cx,
+        ops::reset_password(cx, call.param("sign_in_id"), new, end_others).await?,
+    )
+    .await
 }

@@ -92,9 +92,24 @@ mod tests {
     fn no_combination_of_facts_completes_without_an_identifier_a_user_and_a_proof() {
         for bits in 0_u8..64 {
             let bit = |n: u8| bits & (1 << n) != 0;
-            let facts = Facts { identified: bit(0), user: bit(1), first_factor: bit(2), needs_new_password: bit(3), session: bit(4), over: bit(5) };
-            let proved = facts.identified && facts.user && facts.first_factor && !facts.needs_new_password && !facts.over;
-            assert_eq!(status(facts) == Status::Complete, proved || facts.session, "{facts:?}");
+            let facts = Facts {
+                identified: bit(0),
+                user: bit(1),
+                first_factor: bit(2),
+                needs_new_password: bit(3),
+                session: bit(4),
+                over: bit(5),
+            };
+            let proved = facts.identified
+                && facts.user
+                && facts.first_factor
+                && !facts.needs_new_password
+                && !facts.over;
+            assert_eq!(
+                status(facts) == Status::Complete,
+                proved || facts.session,
+                "{facts:?}"
+            );
             if facts.over && !facts.session {
                 assert_eq!(status(facts), Status::Abandoned);
             }

@@ -43,8 +43,18 @@ impl Factor {
     #[must_use]
     pub fn resource(&self) -> FactorResource {
         match self {
-            Self::Password => FactorResource { strategy: Strategy::Password.word(), safe_identifier: None, email_address_id: None, primary: None },
-            Self::EmailCode { id, safe, primary, strategy } => FactorResource {
+            Self::Password => FactorResource {
+                strategy: Strategy::Password.word(),
+                safe_identifier: None,
+                email_address_id: None,
+                primary: None,
+            },
+            Self::EmailCode {
+                id,
+                safe,
+                primary,
+                strategy,
+            } => FactorResource {
                 strategy: strategy.word(),
                 safe_identifier: Some(safe.clone()),
                 email_address_id: Some(id.clone()),
@@ -78,7 +88,11 @@ struct Named {
 /// Finds the user of an identifier: a verified or reserved address, or a username. Also reads what is needed to go on.
 async fn name(cx: &Cx, tx: &mut Tx, identifier: &str) -> Result<Named> {
     let a = &cx.instance.settings.attributes;
-    let address = if a.email_address.enabled() { EmailAddress::parse(identifier) } else { None };
+    let address = if a.email_address.enabled() {
+        EmailAddress::parse(identifier)
+    } else {
+        None
+    };
     let mut user = None;
     if let Some(address) = &address {
         if let Some(email) = identifiers::store::claimed(tx, address.as_str()).await? {
@@ -91,14 +105,28 @@ async fn name(cx: &Cx, tx: &mut Tx, identifier: &str) -> Result<Named> {
         Some(u) => identifiers::store::of_user(tx, &u.id).await?,
         None => Vec::new(),
     };
-    let identifier = address.as_ref().map_or_else(|| identifier.trim().to_owned(), |a| a.as_str().to_owned());
-    Ok(Named { identifier, address, user, emails })
+    let identifier = address
+        .as_ref()
+        .map_or_else(|| identifier.trim().to_owned(), |a| a.as_str().to_owned());
+    Ok(Named {
+        identifier,
+        address,
+        user,
+        emails,
+    })
 }
 
 /// An id for an address that is nobody's: always the same for the same text, and shaped like a real one.
 fn pretended_id(cx: &Cx, identifier: &str) -> String {
-    let mac = digest::hmac_sha256(&cx.instance.code_key, format!("pretend:{identifier}").as_bytes());
-    let body: String = digest::b64url(&mac).chars().filter(char::is_ascii_alphanumeric).take(21).collect();
+    let mac = digest::hmac_sha256(
+        &cx.instance.code_key,
+        format!("pretend:{identifier}").as_bytes(),
+    );
+    let body: String = digest::b64url(&mac)
+        .chars()
+        .filter(char::is_ascii_alphanumeric)
+        .take(21)
+        .collect();
     IdentificationId::compose(cx.instance.row.created_at, &format!("{body:0<21}")).into()
 }
 
@@ -123,18 +151,37 @@ fn factors(cx: &Cx, identifier: &str, user: Option<&UserRow>, emails: &[EmailRow
     }
     if alike || user.is_none() {
         if let Some(address) = EmailAddress::parse(identifier) {
-            let real = emails.iter().find(|e| e.claimed && e.email_normal == address.as_str());
-            let id = real.map_or_else(|| pretended_id(cx, address.as_str()), |e| e.id.as_str().to_owned());
-            out.extend(codes.iter().map(|&strategy| Factor::EmailCode { id: id.clone(), safe: address.as_str().to_owned(), primary: true, strategy }));
+            let real = emails
+                .iter()
+                .find(|e| e.claimed && e.email_normal == address.as_str());
+            let id = real.map_or_else(
+                || pretended_id(cx, address.as_str()),
+                |e| e.id.as_str().to_owned(),
+            );
+            out.extend(codes.iter().map(|&strategy| Factor::EmailCode {
+                id: id.clone(),
+                safe: address.as_str().to_owned(),
+                primary: true,
+                strategy,
+            }));
         }
         return out;
     }
     let primary = user.and_then(|u| u.primary_email_address_id.clone());
     for email in emails.iter().filter(|e| e.is_verified()) {
         // Somebody who only knows a username is not told the address.
-        let safe = if email.email_normal == identifier { email.email_address.clone() } else { redacted(&email.email_address) };
+        let safe = if email.email_normal == identifier {
+            email.email_address.clone()
+        } else {
+            redacted(&email.email_address)
+        };
         let primary = primary.as_ref() == Some(&email.id);
-        out.extend(codes.iter().map(|&strategy| Factor::EmailCode { id: email.id.as_str().to_owned(), safe: safe.clone(), primary, strategy }));
+        out.extend(codes.iter().map(|&strategy| Factor::EmailCode {
+            id: email.id.as_str().to_owned(),
+            safe: safe.clone(),
+            primary,
+            strategy,
+        }));
     }
     out
 }
@@ -153,21 +200,42 @@ async fn resource(cx: &Cx, tx: &mut Tx, row: &SignInRow) -> Result<SignInResourc
         Some(id) => verification_store::find(tx, id).await?,
         None => None,
     };
-    let ways = factors(cx, row.identifier.as_deref().unwrap_or_default(), user.as_ref(), &emails);
-    Ok(SignInResource::new(cx, row, user.as_ref(), &ways, verification.as_ref()))
+    let ways = factors(
+        cx,
+        row.identifier.as_deref().unwrap_or_default(),
+        user.as_ref(),
+        &emails,
+    );
+    Ok(SignInResource::new(
+        cx,
+        row,
+        user.as_ref(),
+        &ways,
+        verification.as_ref(),
+    ))
 }
 
 /// The client's open attempt, for its resource; `None` once it is over.
 ///
 /// # Errors
 /// The database's.
-pub async fn open(cx: &Cx, tx: &mut Tx, id: &SignInId, client: &ClientId) -> Result<Option<SignInResource>> {
-    let Some(row) = store::find(tx, id).await?.filter(|r| r.client_id == *client) else {
+pub async fn open(
+    cx: &Cx,
+    tx: &mut Tx,
+    id: &SignInId,
+    client: &ClientId,
+) -> Result<Option<SignInResource>> {
+    let Some(row) = store::find(tx, id)
+        .await?
+        .filter(|r| r.client_id == *client)
+    else {
         return Ok(None);
     };
     match status(Facts::of(&row, cx.now)) {
         Status::Complete | Status::Abandoned => Ok(None),
-        Status::NeedsIdentifier | Status::NeedsFirstFactor | Status::NeedsNewPassword => resource(cx, tx, &row).await.map(Some),
+        Status::NeedsIdentifier | Status::NeedsFirstFactor | Status::NeedsNewPassword => {
+            resource(cx, tx, &row).await.map(Some)
+        }
     }
 }
 
@@ -182,9 +250,13 @@ pub async fn show(cx: &Cx, id: &str) -> Result<SignInResource> {
 }
 
 async fn mine(cx: &Cx, tx: &mut Tx, id: &str) -> Result<SignInRow> {
-    let client = cx.client_id().ok_or_else(|| refuse::resource_not_found("sign-in"))?;
+    let client = cx
+        .client_id()
+        .ok_or_else(|| refuse::resource_not_found("sign-in"))?;
     let id = SignInId::parse(id).ok_or_else(|| refuse::resource_not_found("sign-in"))?;
-    let found = store::find(tx, &id).await?.filter(|r| r.client_id == client);
+    let found = store::find(tx, &id)
+        .await?
+        .filter(|r| r.client_id == client);
     Ok(found.ok_or_else(|| refuse::resource_not_found("sign-in"))?)
 }
 
@@ -198,7 +270,12 @@ fn wrong_password(cx: &Cx) -> ApiError {
 }
 
 /// Refuses a second sign-in where the client is signed in already.
-async fn check_not_signed_in(cx: &Cx, tx: &mut Tx, client: &ClientId, user: Option<&UserId>) -> Result<()> {
+async fn check_not_signed_in(
+    cx: &Cx,
+    tx: &mut Tx,
+    client: &ClientId,
+    user: Option<&UserId>,
+) -> Result<()> {
     let live = clients::live_sessions(cx, tx, client).await?;
     if cx.instance.settings.single_session_mode && !live.is_empty() {
         return Err(refuse::session_exists().into());
@@ -224,9 +301,13 @@ pub async fn create(cx: &Cx, start: Start<'_>) -> Result<SignInResource> {
         }
         let found = name(cx, &mut tx, identifier).await?;
         if found.user.is_none() && !settings.enumeration_protection {
-            let may_sign_up = start.sign_up_if_missing && found.address.is_some() && settings.attributes.email_code;
+            let may_sign_up = start.sign_up_if_missing
+                && found.address.is_some()
+                && settings.attributes.email_code;
             if !may_sign_up {
-                return Err(refuse::form_identifier_not_found("identifier").at("identifier").into());
+                return Err(refuse::form_identifier_not_found("identifier")
+                    .at("identifier")
+                    .into());
             }
         }
         named = Some(found);
@@ -234,7 +315,9 @@ pub async fn create(cx: &Cx, start: Start<'_>) -> Result<SignInResource> {
     let user = named.as_ref().and_then(|n| n.user.clone());
     // Slow work before the transaction. Locked accounts are told so before their password is looked at, unless that
     // would tell that they exist.
-    let by_password = start.password.filter(|_| named.is_some() && matches!(start.strategy, None | Some(Strategy::Password)));
+    let by_password = start
+        .password
+        .filter(|_| named.is_some() && matches!(start.strategy, None | Some(Strategy::Password)));
     let mut proved = None;
     if let Some(given) = by_password {
         proved = Some(check_password(cx, user.as_ref(), given).await?);
@@ -290,13 +373,20 @@ pub async fn create(cx: &Cx, start: Start<'_>) -> Result<SignInResource> {
 async fn check_password(cx: &Cx, user: Option<&UserRow>, given: &str) -> Result<bool> {
     let allowed = cx.instance.settings.attributes.password.enabled();
     let locked = user.is_some_and(|u| u.is_locked(cx.now));
-    if locked && !cx.instance.settings.enumeration_protection && let Some(user) = user {
+    if locked
+        && !cx.instance.settings.enumeration_protection
+        && let Some(user) = user
+    {
         sessions::ops::check_user(cx, user)?;
     }
-    if !cx.instance.settings.enumeration_protection && user.is_some_and(|u| u.password_stored.is_none()) {
+    if !cx.instance.settings.enumeration_protection
+        && user.is_some_and(|u| u.password_stored.is_none())
+    {
         return Err(refuse::strategy_for_user_invalid().into());
     }
-    let stored = user.filter(|_| allowed && !locked).and_then(|u| u.password_stored.as_deref());
+    let stored = user
+        .filter(|_| allowed && !locked)
+        .and_then(|u| u.password_stored.as_deref());
     password::verify(cx, stored, given).await
 }
 
@@ -304,19 +394,37 @@ async fn check_password(cx: &Cx, user: Option<&UserRow>, given: &str) -> Result<
 async fn count_failure(cx: &Cx, tx: &mut Tx, user: Option<&UserRow>) -> Result<ApiError> {
     if let Some(user) = user.filter(|u| !u.is_locked(cx.now)) {
         let s = &cx.instance.settings;
-        users::store::count_failure(tx, &user.id, s.lockout_max_attempts, cx.now.plus_secs(s.lockout_minutes.saturating_mul(60)), cx.now).await?;
+        users::store::count_failure(
+            tx,
+            &user.id,
+            s.lockout_max_attempts,
+            cx.now.plus_secs(s.lockout_minutes.saturating_mul(60)),
+            cx.now,
+        )
+        .await?;
     }
     Ok(wrong_password(cx))
 }
 
 /// Notes a proved first factor and, where nothing else is needed, completes the attempt. The stamp of the client's
 /// sessions when they changed.
-async fn finish(cx: &Cx, tx: &mut Tx, held: &mut Held, row: &mut SignInRow, strategy: Strategy) -> Result<Option<i64>> {
+async fn finish(
+    cx: &Cx,
+    tx: &mut Tx,
+    held: &mut Held,
+    row: &mut SignInRow,
+    strategy: Strategy,
+) -> Result<Option<i64>> {
     row.first_factor_strategy = Some(strategy.word().to_owned());
     row.first_factor_at = Some(cx.now);
     row.updated_at = cx.now;
-    let user_id = row.user_id.clone().ok_or_else(refuse::strategy_for_user_invalid)?;
-    let user = users::store::find_locked(tx, &user_id).await?.ok_or_else(refuse::authentication_invalid)?;
+    let user_id = row
+        .user_id
+        .clone()
+        .ok_or_else(refuse::strategy_for_user_invalid)?;
+    let user = users::store::find_locked(tx, &user_id)
+        .await?
+        .ok_or_else(refuse::authentication_invalid)?;
     if strategy == Strategy::Password && user.password_compromised {
         return Err(refuse::form_password_compromised().at("password").into());
     }
@@ -334,17 +442,28 @@ async fn finish(cx: &Cx, tx: &mut Tx, held: &mut Held, row: &mut SignInRow, stra
 
 /// The client's current attempt under the client's lock, in a state that takes a first factor.
 async fn current(cx: &Cx, tx: &mut Tx, id: &str) -> Result<(Held, SignInRow)> {
-    let client = cx.client.as_ref().ok_or_else(|| refuse::resource_not_found("sign-in"))?;
+    let client = cx
+        .client
+        .as_ref()
+        .ok_or_else(|| refuse::resource_not_found("sign-in"))?;
     let held = clients::hold(tx, client).await?;
     let row = mine(cx, tx, id).await?;
-    if held.row.sign_in_id.as_ref() != Some(&row.id) || status(Facts::of(&row, cx.now)) != Status::NeedsFirstFactor {
+    if held.row.sign_in_id.as_ref() != Some(&row.id)
+        || status(Facts::of(&row, cx.now)) != Status::NeedsFirstFactor
+    {
         return Err(refuse::invalid_action_for_session().into());
     }
     Ok((held, row))
 }
 
 /// Starts a code for one of the attempt's addresses.
-async fn prepare_code(cx: &Cx, tx: &mut Tx, row: &mut SignInRow, wanted: Strategy, email_id: &str) -> Result<()> {
+async fn prepare_code(
+    cx: &Cx,
+    tx: &mut Tx,
+    row: &mut SignInRow,
+    wanted: Strategy,
+    email_id: &str,
+) -> Result<()> {
     let identifier = row.identifier.clone().unwrap_or_default();
     let user = match &row.user_id {
         Some(id) => users::store::find(tx, id).await?,
@@ -362,13 +481,31 @@ async fn prepare_code(cx: &Cx, tx: &mut Tx, row: &mut SignInRow, wanted: Strateg
     let address = real.map_or(identifier.as_str(), |e| e.email_normal.as_str());
     let address = EmailAddress::parse(address).ok_or_else(refuse::strategy_for_user_invalid)?;
     // Nobody's address gets mail only where the code can end in a sign-up. Locked and banned users get none.
-    let barred = user.as_ref().is_some_and(|u| u.banned || u.is_locked(cx.now));
-    if barred && !cx.instance.settings.enumeration_protection && let Some(user) = &user {
+    let barred = user
+        .as_ref()
+        .is_some_and(|u| u.banned || u.is_locked(cx.now));
+    if barred
+        && !cx.instance.settings.enumeration_protection
+        && let Some(user) = &user
+    {
         sessions::ops::check_user(cx, user)?;
     }
-    let send = (real.is_some() && !barred) || (user.is_none() && row.sign_up_if_missing && wanted == Strategy::EmailCode);
+    let send = (real.is_some() && !barred)
+        || (user.is_none() && row.sign_up_if_missing && wanted == Strategy::EmailCode);
     let previous = row.first_factor_id.clone();
-    let verification = codes::start_email_code(cx, tx, wanted.word(), &address, previous.as_ref(), if send { Delivery::Send } else { Delivery::Pretend }).await?;
+    let verification = codes::start_email_code(
+        cx,
+        tx,
+        wanted.word(),
+        &address,
+        previous.as_ref(),
+        if send {
+            Delivery::Send
+        } else {
+            Delivery::Pretend
+        },
+    )
+    .await?;
     row.first_factor_id = Some(verification.id);
     row.first_factor_strategy = Some(wanted.word().to_owned());
     row.updated_at = cx.now;
@@ -380,11 +517,19 @@ async fn prepare_code(cx: &Cx, tx: &mut Tx, row: &mut SignInRow, wanted: Strateg
 ///
 /// # Errors
 /// 404 for an address that is not offered; 400 for strategies that need no preparation; 429 for a second code too soon.
-pub async fn prepare(cx: &Cx, id: &str, strategy: Strategy, email_id: Option<&str>) -> Result<SignInResource> {
+pub async fn prepare(
+    cx: &Cx,
+    id: &str,
+    strategy: Strategy,
+    email_id: Option<&str>,
+) -> Result<SignInResource> {
     if strategy == Strategy::Password {
-        return Err(refuse::verification_strategy_invalid().at("strategy").into());
+        return Err(refuse::verification_strategy_invalid()
+            .at("strategy")
+            .into());
     }
-    let email_id = email_id.ok_or_else(|| refuse::form_param_missing("email_address_id").at("email_address_id"))?;
+    let email_id = email_id
+        .ok_or_else(|| refuse::form_param_missing("email_address_id").at("email_address_id"))?;
     let row = usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
         let (_held, mut row) = current(cx, &mut tx, id).await?;
         prepare_code(cx, &mut tx, &mut row, strategy, email_id).await?;
@@ -426,7 +571,12 @@ pub async fn attempt_password(cx: &Cx, id: &str, given: &str) -> Result<SignInRe
 ///
 /// # Errors
 /// 422 when it is wrong, 400 when it is spent or was never sent, 404 where it leads to a sign-up.
-pub async fn attempt_code(cx: &Cx, id: &str, strategy: Strategy, code: &str) -> Result<SignInResource> {
+pub async fn attempt_code(
+    cx: &Cx,
+    id: &str,
+    strategy: Strategy,
+    code: &str,
+) -> Result<SignInResource> {
     let outcome = usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
         let (mut held, mut row) = current(cx, &mut tx, id).await?;
         let verification = row.first_factor_id.clone().ok_or_else(refuse::verification_missing)?;
@@ -463,20 +613,37 @@ pub async fn attempt_code(cx: &Cx, id: &str, strategy: Strategy, code: &str) -> 
 ///
 /// # Errors
 /// 400 where no new password is due; 422 for passwords that the policy refuses.
-pub async fn reset_password(cx: &Cx, id: &str, new: &str, end_others: bool) -> Result<SignInResource> {
+pub async fn reset_password(
+    cx: &Cx,
+    id: &str,
+    new: &str,
+    end_others: bool,
+) -> Result<SignInResource> {
     let mut view = cx.read().await?;
     let row = mine(cx, &mut view, id).await?;
     if status(Facts::of(&row, cx.now)) != Status::NeedsNewPassword {
         return Err(refuse::invalid_action_for_session().into());
     }
-    let user_id = row.user_id.clone().ok_or_else(refuse::invalid_action_for_session)?;
+    let user_id = row
+        .user_id
+        .clone()
+        .ok_or_else(refuse::invalid_action_for_session)?;
     let emails = identifiers::store::of_user(&mut view, &user_id).await?;
-    let user = users::store::find(&mut view, &user_id).await?.ok_or_else(refuse::authentication_invalid)?;
+    let user = users::store::find(&mut view, &user_id)
+        .await?
+        .ok_or_else(refuse::authentication_invalid)?;
     drop(view);
-    let own: Vec<&str> = emails.iter().map(|e| e.email_normal.as_str()).chain(user.username.as_deref()).collect();
+    let own: Vec<&str> = emails
+        .iter()
+        .map(|e| e.email_normal.as_str())
+        .chain(user.username.as_deref())
+        .collect();
     password::verdict(&cx.instance.settings, "password", new, &own)?;
     let stored = password::hash(cx, new).await?;
-    let client = cx.client.as_ref().ok_or_else(|| refuse::resource_not_found("sign-in"))?;
+    let client = cx
+        .client
+        .as_ref()
+        .ok_or_else(|| refuse::resource_not_found("sign-in"))?;
     let (held, row, changed) = usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
         let mut held = clients::hold(&mut tx, client).await?;
         let mut row = mine(cx, &mut tx, id).await?;
@@ -494,7 +661,10 @@ pub async fn reset_password(cx: &Cx, id: &str, new: &str, end_others: bool) -> R
     conclude(cx, (held, row, changed)).await
 }
 
-async fn conclude(cx: &Cx, (held, row, changed): (Held, SignInRow, Option<i64>)) -> Result<SignInResource> {
+async fn conclude(
+    cx: &Cx,
+    (held, row, changed): (Held, SignInRow, Option<i64>),
+) -> Result<SignInResource> {
     clients::announce(cx, &held, changed);
     let mut tx = cx.read().await?;
     resource(cx, &mut tx, &row).await
@@ -505,7 +675,10 @@ async fn conclude(cx: &Cx, (held, row, changed): (Held, SignInRow, Option<i64>))
 /// # Errors
 /// 400 `account_transfer_invalid` where there is none.
 pub async fn transfer(cx: &Cx) -> Result<SignInResource> {
-    let client = cx.client.as_ref().ok_or_else(refuse::account_transfer_invalid)?;
+    let client = cx
+        .client
+        .as_ref()
+        .ok_or_else(refuse::account_transfer_invalid)?;
     let (held, row, changed) = usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
         let mut held = clients::hold(&mut tx, client).await?;
         let sign_up: SignUpId = held.row.sign_up_id.clone().ok_or_else(refuse::account_transfer_invalid)?;
@@ -545,11 +718,19 @@ pub async fn take_transferable(cx: &Cx, tx: &mut Tx, held: &Held) -> Result<Opti
     let Some(id) = &held.row.sign_in_id else {
         return Ok(None);
     };
-    let Some(row) = store::find(tx, id).await?.filter(|r| r.client_id == held.row.id && r.user_id.is_none() && r.abandon_at > cx.now) else {
+    let Some(row) = store::find(tx, id)
+        .await?
+        .filter(|r| r.client_id == held.row.id && r.user_id.is_none() && r.abandon_at > cx.now)
+    else {
         return Ok(None);
     };
-    let (Some(verification), Some(address)) = (&row.first_factor_id, row.identifier.as_deref().and_then(EmailAddress::parse)) else {
+    let (Some(verification), Some(address)) = (
+        &row.first_factor_id,
+        row.identifier.as_deref().and_then(EmailAddress::parse),
+    ) else {
         return Ok(None);
     };
-    Ok(verification_store::take_transfer(tx, verification).await?.then_some(address))
+    Ok(verification_store::take_transfer(tx, verification)
+        .await?
+        .then_some(address))
 }

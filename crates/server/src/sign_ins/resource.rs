@@ -74,7 +74,13 @@ pub struct SignInResource {
 impl SignInResource {
     /// From a row and what belongs to it.
     #[must_use]
-    pub fn new(cx: &Cx, row: &SignInRow, user: Option<&UserRow>, factors: &[Factor], verification: Option<&VerificationRow>) -> Self {
+    pub fn new(
+        cx: &Cx,
+        row: &SignInRow,
+        user: Option<&UserRow>,
+        factors: &[Factor],
+        verification: Option<&VerificationRow>,
+    ) -> Self {
         let a = &cx.instance.settings.attributes;
         let mut supported_identifiers = Vec::new();
         if a.email_address.enabled() {
@@ -83,22 +89,31 @@ impl SignInResource {
         if a.username.enabled() {
             supported_identifiers.push("username");
         }
-        let first_factor_verification = verification.map(|v| VerificationResource::otp(v, cx.now)).or_else(|| {
-            (row.first_factor_strategy.as_deref() == Some("password") && row.first_factor_at.is_some()).then(|| VerificationResource {
-                object: "verification_password",
-                status: "verified".to_owned(),
-                strategy: "password".to_owned(),
-                attempts: None,
-                expire_at: None,
-            })
+        let first_factor_verification = verification
+            .map(|v| VerificationResource::otp(v, cx.now))
+            .or_else(|| {
+                (row.first_factor_strategy.as_deref() == Some("password")
+                    && row.first_factor_at.is_some())
+                .then(|| VerificationResource {
+                    object: "verification_password",
+                    status: "verified".to_owned(),
+                    strategy: "password".to_owned(),
+                    attempts: None,
+                    expire_at: None,
+                })
+            });
+        let shown = user.filter(|_| {
+            !cx.instance.settings.enumeration_protection || row.created_session_id.is_some()
         });
-        let shown = user.filter(|_| !cx.instance.settings.enumeration_protection || row.created_session_id.is_some());
         Self {
             object: "sign_in_attempt",
             id: row.id.as_str().to_owned(),
             status: status(Facts::of(row, cx.now)).word(),
             supported_identifiers,
-            supported_first_factors: row.identifier.as_ref().map(|_| factors.iter().map(Factor::resource).collect()),
+            supported_first_factors: row
+                .identifier
+                .as_ref()
+                .map(|_| factors.iter().map(Factor::resource).collect()),
             supported_second_factors: None,
             first_factor_verification,
             second_factor_verification: None,
@@ -106,10 +121,18 @@ impl SignInResource {
             user_data: shown.map(|u| UserData {
                 first_name: u.first_name.clone(),
                 last_name: u.last_name.clone(),
-                image_url: image_url(&cx.instance, u.first_name.as_deref(), u.last_name.as_deref(), u.id.as_str()),
+                image_url: image_url(
+                    &cx.instance,
+                    u.first_name.as_deref(),
+                    u.last_name.as_deref(),
+                    u.id.as_str(),
+                ),
                 has_image: false,
             }),
-            created_session_id: row.created_session_id.as_ref().map(|id| id.as_str().to_owned()),
+            created_session_id: row
+                .created_session_id
+                .as_ref()
+                .map(|id| id.as_str().to_owned()),
             abandon_at: row.abandon_at.0,
         }
     }

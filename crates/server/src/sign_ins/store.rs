@@ -5,7 +5,9 @@ use usher_types::Timestamp;
 use usher_types::id::SignInId;
 
 pub async fn insert(tx: &mut Tx, sign_in: &SignInRow) -> Result<(), DbError> {
-    tx.insert("sign_ins", SignInRow::COLUMNS, &sign_in.values()).await.map(drop)
+    tx.insert("sign_ins", SignInRow::COLUMNS, &sign_in.values())
+        .await
+        .map(drop)
 }
 
 pub async fn find(tx: &mut Tx, id: &SignInId) -> Result<Option<SignInRow>, DbError> {
@@ -25,5 +27,6 @@ pub async fn update(tx: &mut Tx, s: &SignInRow) -> Result<(), DbError> {
 
 /// Forgets old attempts, of every instance: the housekeeping job's.
 pub async fn sweep(tx: &mut Tx, before: Timestamp) -> Result<u64, DbError> {
-    tx.run("DELETE FROM sign_ins WHERE abandon_at < ?", params![before]).await
+    tx.run("DELETE FROM sign_ins WHERE abandon_at < ?", params![before])
+        .await
 }

@@ -15,7 +15,14 @@ const UPDATE: &[Field] = &[text("external_id", 256), flag("custom_action")];
 /// Operations.
 pub const OPS: &[Op] = &[
     Op::bapi("GET", "/v1/sign_ups/{id}", "GetSignUp", handler!(show)).answers::<SignUpResource>(),
-    Op::bapi("PATCH", "/v1/sign_ups/{id}", "UpdateSignUp", handler!(update)).fields(UPDATE).answers::<SignUpResource>(),
+    Op::bapi(
+        "PATCH",
+        "/v1/sign_ups/{id}",
+        "UpdateSignUp",
+        handler!(update),
+    )
+    .fields(UPDATE)
+    .answers::<SignUpResource>(),
 ];
 
 /// The resource as servers see it: `verifications` tell what comes next instead of how it stands.

@@ -31,22 +31,66 @@ const ATTEMPT: &[Field] = &[text("strategy", 64).required(), text("code", 32)];
 
 /// Operations.
 pub const OPS: &[Op] = &[
-    Op::fapi("POST", "/v1/client/sign_ups", "createSignUps", Guard::Browser, handler!(create)).fields(FIELDS).envelopes::<SignUpResource>(),
-    Op::fapi("GET", "/v1/client/sign_ups/{sign_up_id}", "getSignUps", Guard::Browser, handler!(show)).envelopes::<SignUpResource>(),
-    Op::fapi("PATCH", "/v1/client/sign_ups/{sign_up_id}", "updateSignUps", Guard::Browser, handler!(update)).fields(FIELDS).envelopes::<SignUpResource>(),
-    Op::fapi("POST", "/v1/client/sign_ups/{sign_up_id}/prepare_verification", "prepareSignUpsVerification", Guard::Browser, handler!(prepare)).fields(PREPARE).envelopes::<SignUpResource>(),
-    Op::fapi("POST", "/v1/client/sign_ups/{sign_up_id}/attempt_verification", "attemptSignUpsVerification", Guard::Browser, handler!(attempt)).fields(ATTEMPT).envelopes::<SignUpResource>(),
+    Op::fapi(
+        "POST",
+        "/v1/client/sign_ups",
+        "createSignUps",
+        Guard::Browser,
+        handler!(create),
+    )
+    .fields(FIELDS)
+    .envelopes::<SignUpResource>(),
+    Op::fapi(
+        "GET",
+        "/v1/client/sign_ups/{sign_up_id}",
+        "getSignUps",
+        Guard::Browser,
+        handler!(show),
+    )
+    .envelopes::<SignUpResource>(),
+    Op::fapi(
+        "PATCH",
+        "/v1/client/sign_ups/{sign_up_id}",
+        "updateSignUps",
+        Guard::Browser,
+        handler!(update),
+    )
+    .fields(FIELDS)
+    .envelopes::<SignUpResource>(),
+    Op::fapi(
+        "POST",
+        "/v1/client/sign_ups/{sign_up_id}/prepare_verification",
+        "prepareSignUpsVerification",
+        Guard::Browser,
+        handler!(prepare),
+    )
+    .fields(PREPARE)
+    .envelopes::<SignUpResource>(),
+    Op::fapi(
+        "POST",
+        "/v1/client/sign_ups/{sign_up_id}/attempt_verification",
+        "attemptSignUpsVerification",
+        Guard::Browser,
+        handler!(attempt),
+    )
+    .fields(ATTEMPT)
+    .envelopes::<SignUpResource>(),
 ];
 
 /// The strategy of a request: only codes by mail verify a sign-up's field.
 fn strategy(call: &Call) -> Result<Strategy> {
     let word = call.form.text("strategy").unwrap_or_default();
-    Ok(Strategy::parse(word).ok_or_else(|| refuse::form_param_value_invalid("strategy").at("strategy"))?)
+    Ok(Strategy::parse(word)
+        .ok_or_else(|| refuse::form_param_value_invalid("strategy").at("strategy"))?)
 }
 
 /// A sign-up by another way (social, ticket) is not served.
 fn check_strategy(call: &Call) -> Result<()> {
-    if call.form.text("strategy").is_some() { strategy(call).map(drop) } else { Ok(()) }
+    if call.form.text("strategy").is_some() {
+        strategy(call).map(drop)
+    } else {
+        Ok(())
+    }
 }
 
 async fn create(cx: &Cx, call: &Call) -> Result<Reply> {
@@ -60,17 +104,30 @@ async fn show(cx: &Cx, call: &Call) -> Result<Reply> {
 
 async fn update(cx: &Cx, call: &Call) -> Result<Reply> {
     check_strategy(call)?;
-    envelope(cx, ops::update(cx, call.param("sign_up_id"), &call.form).await?).await
+    envelope(
+        cx,
+        ops::update(cx, call.param("sign_up_id"), &call.form).await?,
+    )
+    .await
 }
 
 async fn prepare(cx: &Cx, call: &Call) -> Result<Reply> {
-    envelope(cx, ops::prepare(cx, call.param("sign_up_id"), strategy(call)?).await?).await
+    envelope(
+        cx,
+        ops::prepare(cx, call.param("sign_up_id"), strategy(call)?).await?,
+    )
+    .await
 }
 
 async fn attempt(cx: &Cx, call: &Call) -> Result<Reply> {
     if strategy(call)? != Strategy::EmailCode {
-        return Err(refuse::verification_strategy_invalid().at("strategy").into());
+        return Err(refuse::verification_strategy_invalid()
+            .at("strategy")
+            .into());
     }
-    let code = call.form.text("code").ok_or_else(|| refuse::form_param_missing("code").at("code"))?;
+    let code = call
+        .form
+        .text("code")
+        .ok_or_else(|| refuse::form_param_missing("code").at("code"))?;
     envelope(cx, ops::attempt(cx, call.param("sign_up_id"), code).await?).await
 }

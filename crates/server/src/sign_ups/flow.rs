@@ -27,19 +27,33 @@ impl Status {
 }
 
 fn presences(a: &Attributes) -> [(&'static str, Presence); 5] {
-    [("email_address", a.email_address), ("username", a.username), ("password", a.password), ("first_name", a.first_name), ("last_name", a.last_name)]
+    [
+        ("email_address", a.email_address),
+        ("username", a.username),
+        ("password", a.password),
+        ("first_name", a.first_name),
+        ("last_name", a.last_name),
+    ]
 }
 
 /// The fields that are demanded.
 #[must_use]
 pub fn required(settings: &Settings) -> Vec<&'static str> {
-    presences(&settings.attributes).into_iter().filter(|(_, p)| p.required()).map(|(n, _)| n).collect()
+    presences(&settings.attributes)
+        .into_iter()
+        .filter(|(_, p)| p.required())
+        .map(|(n, _)| n)
+        .collect()
 }
 
 /// The fields that are offered.
 #[must_use]
 pub fn optional(settings: &Settings) -> Vec<&'static str> {
-    presences(&settings.attributes).into_iter().filter(|(_, p)| *p == Presence::On).map(|(n, _)| n).collect()
+    presences(&settings.attributes)
+        .into_iter()
+        .filter(|(_, p)| *p == Presence::On)
+        .map(|(n, _)| n)
+        .collect()
 }
 
 /// The demanded fields that were not given. Without any demanded identifier, one of those offered is.
@@ -53,14 +67,25 @@ pub fn missing(row: &SignUpRow, settings: &Settings) -> Vec<&'static str> {
         "last_name" => row.last_name.is_some(),
         _ => true,
     };
-    let mut out: Vec<&'static str> = required(settings).into_iter().filter(|name| !given(name)).collect();
+    let mut out: Vec<&'static str> = required(settings)
+        .into_iter()
+        .filter(|name| !given(name))
+        .collect();
     let identified = row.email_address.is_some() || row.username.is_some();
     let a = &settings.attributes;
     if !identified && !a.email_address.required() && !a.username.required() {
-        out.push(if a.email_address.enabled() { "email_address" } else { "username" });
+        out.push(if a.email_address.enabled() {
+            "email_address"
+        } else {
+            "username"
+        });
     }
     // A username alone signs in by password only.
-    if row.email_address.is_none() && identified && row.password_stored.is_none() && !out.contains(&"password") {
+    if row.email_address.is_none()
+        && identified
+        && row.password_stored.is_none()
+        && !out.contains(&"password")
+    {
         out.push("password");
     }
     out
@@ -69,7 +94,11 @@ pub fn missing(row: &SignUpRow, settings: &Settings) -> Vec<&'static str> {
 /// The given fields that are not proved.
 #[must_use]
 pub fn unverified(row: &SignUpRow) -> Vec<&'static str> {
-    if row.email_address.is_some() && !row.email_verified { vec!["email_address"] } else { Vec::new() }
+    if row.email_address.is_some() && !row.email_verified {
+        vec!["email_address"]
+    } else {
+        Vec::new()
+    }
 }
 
 /// Where the attempt stands.
@@ -148,7 +177,10 @@ mod tests {
                         }
                         cases += 1;
                         let by_email = bit(0) && bit(1);
-                        assert!(by_email || (!bit(0) && bit(2) && bit(3)), "{settings:?} {bits:04b}");
+                        assert!(
+                            by_email || (!bit(0) && bit(2) && bit(3)),
+                            "{settings:?} {bits:04b}"
+                        );
                         assert!(!email.required() || by_email);
                         assert!(!password.required() || bit(3));
                         assert!(!username.required() || bit(2));

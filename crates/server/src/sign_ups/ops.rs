@@ -42,7 +42,15 @@ async fn given(cx: &Cx, form: &Form, before: Option<&SignUpRow>) -> Result<Given
     let settings = &cx.instance.settings;
     let a = &settings.attributes;
     let mut faults: Vec<ApiError> = Vec::new();
-    let offered = [("email_address", a.email_address), ("username", a.username), ("first_name", a.first_name), ("last_name", a.last_name), ("password", a.password), ("phone_number", Presence::Off), ("web3_wallet", Presence::Off)];
+    let offered = [
+        ("email_address", a.email_address),
+        ("username", a.username),
+        ("first_name", a.first_name),
+        ("last_name", a.last_name),
+        ("password", a.password),
+        ("phone_number", Presence::Off),
+        ("web3_wallet", Presence::Off),
+    ];
     for (name, presence) in offered {
         if form.text(name).is_some() && !presence.enabled() {
             faults.push(refuse::form_param_unknown(name).at(name));
@@ -70,7 +78,10 @@ async fn given(cx: &Cx, form: &Form, before: Option<&SignUpRow>) -> Result<Given
         other => other,
     };
     if let Some(text) = form.text("password") {
-        let mut own: Vec<&str> = vec![form.text("email_address").unwrap_or_default(), form.text("username").unwrap_or_default()];
+        let mut own: Vec<&str> = vec![
+            form.text("email_address").unwrap_or_default(),
+            form.text("username").unwrap_or_default(),
+        ];
         own.extend(before.and_then(|b| b.email_address.as_deref()));
         own.extend(before.and_then(|b| b.username.as_deref()));
         if let Err(e) = password::verdict(settings, "password", text, &own) {
@@ -90,7 +101,9 @@ async fn given(cx: &Cx, form: &Form, before: Option<&SignUpRow>) -> Result<Given
         first_name: form.patch("first_name"),
         last_name: form.patch("last_name"),
         password_stored,
-        unsafe_metadata: form.object("unsafe_metadata").map(|m| serde_json::Value::Object(m.clone()).to_string()),
+        unsafe_metadata: form
+            .object("unsafe_metadata")
+            .map(|m| serde_json::Value::Object(m.clone()).to_string()),
         locale: form.patch("locale"),
         legal_accepted: form.flag("legal_accepted") == Some(true),
     })
@@ -117,17 +130,33 @@ async fn resource(cx: &Cx, tx: &mut Tx, row: &SignUpRow) -> Result<SignUpResourc
 ///
 /// # Errors
 /// The database's.
-pub async fn open(cx: &Cx, tx: &mut Tx, id: &SignUpId, client: &ClientId) -> Result<Option<SignUpResource>> {
-    let Some(row) = store::find(tx, id).await?.filter(|r| r.client_id == *client) else {
+pub async fn open(
+    cx: &Cx,
+    tx: &mut Tx,
+    id: &SignUpId,
+    client: &ClientId,
+) -> Result<Option<SignUpResource>> {
+    let Some(row) = store::find(tx, id)
+        .await?
+        .filter(|r| r.client_id == *client)
+    else {
         return Ok(None);
     };
-    if flow::status(&row, cx.now) == Status::MissingRequirements { resource(cx, tx, &row).await.map(Some) } else { Ok(None) }
+    if flow::status(&row, cx.now) == Status::MissingRequirements {
+        resource(cx, tx, &row).await.map(Some)
+    } else {
+        Ok(None)
+    }
 }
 
 async fn mine(cx: &Cx, tx: &mut Tx, id: &str) -> Result<SignUpRow> {
-    let client = cx.client_id().ok_or_else(|| refuse::resource_not_found("sign-up"))?;
+    let client = cx
+        .client_id()
+        .ok_or_else(|| refuse::resource_not_found("sign-up"))?;
     let id = SignUpId::parse(id).ok_or_else(|| refuse::resource_not_found("sign-up"))?;
-    let found = store::find(tx, &id).await?.filter(|r| r.client_id == client);
+    let found = store::find(tx, &id)
+        .await?
+        .filter(|r| r.client_id == client);
     Ok(found.ok_or_else(|| refuse::resource_not_found("sign-up"))?)
 }
 
@@ -152,7 +181,9 @@ async fn check_free(cx: &Cx, tx: &mut Tx, row: &SignUpRow) -> Result<()> {
         faults.push(refuse::identifier_taken("email_address"));
     }
     if let Some(name) = &row.username
-        && users::store::by_username(tx, &normal_username(name)).await?.is_some()
+        && users::store::by_username(tx, &normal_username(name))
+            .await?
+            .is_some()
     {
         faults.push(refuse::identifier_taken("username"));
     }
@@ -261,10 +292,15 @@ pub async fn update(cx: &Cx, id: &str, form: &Form) -> Result<SignUpResource> {
 
 /// The client's current attempt under the client's lock, still open.
 async fn current(cx: &Cx, tx: &mut Tx, id: &str) -> Result<(Held, SignUpRow)> {
-    let client = cx.client.as_ref().ok_or_else(|| refuse::resource_not_found("sign-up"))?;
+    let client = cx
+        .client
+        .as_ref()
+        .ok_or_else(|| refuse::resource_not_found("sign-up"))?;
     let held = clients::hold(tx, client).await?;
     let row = mine(cx, tx, id).await?;
-    if held.row.sign_up_id.as_ref() != Some(&row.id) || flow::status(&row, cx.now) != Status::MissingRequirements {
+    if held.row.sign_up_id.as_ref() != Some(&row.id)
+        || flow::status(&row, cx.now) != Status::MissingRequirements
+    {
         return Err(refuse::invalid_action_for_session().into());
     }
     Ok((held, row))
@@ -276,8 +312,18 @@ async fn finish(cx: &Cx, tx: &mut Tx, held: &mut Held, row: &mut SignUpRow) -> R
     if !flow::is_ready(row, &cx.instance.settings) {
         return Ok(None);
     }
-    let unsafe_metadata = serde_json::from_str::<serde_json::Value>(&row.unsafe_metadata)?.as_object().cloned();
-    let emails = row.email_address.as_deref().and_then(EmailAddress::parse).map(|address| NewEmail { address, verified_by: Some(Strategy::EmailCode.word()), reserved: false });
+    let unsafe_metadata = serde_json::from_str::<serde_json::Value>(&row.unsafe_metadata)?
+        .as_object()
+        .cloned();
+    let emails = row
+        .email_address
+        .as_deref()
+        .and_then(EmailAddress::parse)
+        .map(|address| NewEmail {
+            address,
+            verified_by: Some(Strategy::EmailCode.word()),
+            reserved: false,
+        });
     let new = NewUser {
         external_id: row.external_id.clone(),
         username: row.username.clone(),
@@ -291,7 +337,11 @@ async fn finish(cx: &Cx, tx: &mut Tx, held: &mut Held, row: &mut SignUpRow) -> R
         ..NewUser::default()
     };
     let user = users::ops::create::create(cx, tx, new).await?;
-    let strategy = if row.password_stored.is_some() { Strategy::Password } else { Strategy::EmailCode };
+    let strategy = if row.password_stored.is_some() {
+        Strategy::Password
+    } else {
+        Strategy::EmailCode
+    };
     let session = sessions::ops::complete(cx, tx, held, &user, strategy.word()).await?;
     row.created_user_id = Some(user.id);
     row.created_session_id = Some(session.id);
@@ -303,7 +353,12 @@ async fn finish(cx: &Cx, tx: &mut Tx, held: &mut Held, row: &mut SignUpRow) -> R
     Ok(Some(clients::uat(&held.row, 1)))
 }
 
-async fn conclude(cx: &Cx, held: &Held, row: &SignUpRow, changed: Option<i64>) -> Result<SignUpResource> {
+async fn conclude(
+    cx: &Cx,
+    held: &Held,
+    row: &SignUpRow,
+    changed: Option<i64>,
+) -> Result<SignUpResource> {
     clients::announce(cx, held, changed);
     let mut tx = cx.read().await?;
     resource(cx, &mut tx, row).await
@@ -315,7 +370,9 @@ async fn conclude(cx: &Cx, held: &Held, row: &SignUpRow, changed: Option<i64>) -
 /// 400 for other strategies and where there is no address; 429 for a second code too soon.
 pub async fn prepare(cx: &Cx, id: &str, strategy: Strategy) -> Result<SignUpResource> {
     if strategy != Strategy::EmailCode {
-        return Err(refuse::verification_strategy_invalid().at("strategy").into());
+        return Err(refuse::verification_strategy_invalid()
+            .at("strategy")
+            .into());
     }
     let row = usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
         let (_held, mut row) = current(cx, &mut tx, id).await?;
@@ -364,8 +421,15 @@ pub async fn attempt(cx: &Cx, id: &str, code: &str) -> Result<SignUpResource> {
 ///
 /// # Errors
 /// The database's.
-pub async fn transferable(cx: &Cx, tx: &mut Tx, id: &SignUpId, client: &ClientId) -> Result<Option<(EmailAddress, VerificationId)>> {
-    let Some(row) = store::find(tx, id).await?.filter(|r| r.client_id == *client && flow::status(r, cx.now) == Status::MissingRequirements) else {
+pub async fn transferable(
+    cx: &Cx,
+    tx: &mut Tx,
+    id: &SignUpId,
+    client: &ClientId,
+) -> Result<Option<(EmailAddress, VerificationId)>> {
+    let Some(row) = store::find(tx, id).await?.filter(|r| {
+        r.client_id == *client && flow::status(r, cx.now) == Status::MissingRequirements
+    }) else {
         return Ok(None);
     };
     let address = row.email_address.as_deref().and_then(EmailAddress::parse);

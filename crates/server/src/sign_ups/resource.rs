@@ -101,7 +101,11 @@ impl SignUpResource {
         let done = status == flow::Status::Complete;
         let email_address = verification.map(|v| FieldVerification {
             verification: VerificationResource::otp(v, cx.now),
-            next_action: if row.email_verified { "" } else { "needs_attempt" },
+            next_action: if row.email_verified {
+                ""
+            } else {
+                "needs_attempt"
+            },
             supported_strategies: vec!["email_code"],
         });
         Self {
@@ -110,9 +114,18 @@ impl SignUpResource {
             status: status.word(),
             required_fields: flow::required(settings),
             optional_fields: flow::optional(settings),
-            missing_fields: if done { Vec::new() } else { flow::missing(row, settings) },
+            missing_fields: if done {
+                Vec::new()
+            } else {
+                flow::missing(row, settings)
+            },
             unverified_fields: flow::unverified(row),
-            verifications: Verifications { email_address, phone_number: None, web3_wallet: None, external_account: None },
+            verifications: Verifications {
+                email_address,
+                phone_number: None,
+                web3_wallet: None,
+                external_account: None,
+            },
             username: row.username.clone(),
             email_address: row.email_address.clone(),
             phone_number: None,
@@ -125,7 +138,10 @@ impl SignUpResource {
             public_metadata: Value::Object(serde_json::Map::new()),
             custom_action: row.custom_action,
             external_id: row.external_id.clone(),
-            created_session_id: row.created_session_id.as_ref().map(|i| i.as_str().to_owned()),
+            created_session_id: row
+                .created_session_id
+                .as_ref()
+                .map(|i| i.as_str().to_owned()),
             created_user_id: row.created_user_id.as_ref().map(|i| i.as_str().to_owned()),
             abandon_at: row.abandon_at.0,
             legal_accepted_at: row.legal_accepted_at.map(|t| t.0),

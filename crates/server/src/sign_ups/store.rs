@@ -5,7 +5,9 @@ use usher_types::Timestamp;
 use usher_types::id::SignUpId;
 
 pub async fn insert(tx: &mut Tx, sign_up: &SignUpRow) -> Result<(), DbError> {
-    tx.insert("sign_ups", SignUpRow::COLUMNS, &sign_up.values()).await.map(drop)
+    tx.insert("sign_ups", SignUpRow::COLUMNS, &sign_up.values())
+        .await
+        .map(drop)
 }
 
 pub async fn find(tx: &mut Tx, id: &SignUpId) -> Result<Option<SignUpRow>, DbError> {
@@ -15,13 +17,26 @@ pub async fn find(tx: &mut Tx, id: &SignUpId) -> Result<Option<SignUpRow>, DbErr
 
 /// Writes every column. Called under the client's lock, or on a column that only the operator changes.
 pub async fn update(tx: &mut Tx, row: &SignUpRow) -> Result<(), DbError> {
-    let sets: Vec<String> = SignUpRow::COLUMNS.iter().skip(2).map(|c| format!("{c} = ?")).collect();
+    let sets: Vec<String> = SignUpRow::COLUMNS
+        .iter()
+        .skip(2)
+        .map(|c| format!("{c} = ?"))
+        .collect();
     let mut values: Vec<Value> = row.values().split_off(2);
     values.extend_from_slice(params![row.instance_id, row.id]);
-    tx.run(&format!("UPDATE sign_ups SET {} WHERE instance_id = ? AND id = ?", sets.join(", ")), &values).await.map(drop)
+    tx.run(
+        &format!(
+            "UPDATE sign_ups SET {} WHERE instance_id = ? AND id = ?",
+            sets.join(", ")
+        ),
+        &values,
+    )
+    .await
+    .map(drop)
 }
 
 /// Forgets old attempts, of every instance: the housekeeping job's.
 pub async fn sweep(tx: &mut Tx, before: Timestamp) -> Result<u64, DbError> {
-    tx.run("DELETE FROM sign_ups WHERE abandon_at < ?", params![before]).await
+    tx.run("DELETE FROM sign_ups WHERE abandon_at < ?", params![before])
+        .await
 }

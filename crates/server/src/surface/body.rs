@@ -17,8 +17,17 @@ pub fn decode(request: &Incoming, json_default: bool) -> Result<Raw> {
     if body.is_empty() {
         return Ok(Raw::new());
     }
-    let declared = request.header("content-type").unwrap_or(if json_default { "application/json" } else { "application/x-www-form-urlencoded" });
-    let kind = declared.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let declared = request.header("content-type").unwrap_or(if json_default {
+        "application/json"
+    } else {
+        "application/x-www-form-urlencoded"
+    });
+    let kind = declared
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
     let text = std::str::from_utf8(body).map_err(|_| refuse::request_body_invalid())?;
     match kind.as_str() {
         "application/json" => match serde_json::from_str(text) {
@@ -26,7 +35,9 @@ pub fn decode(request: &Incoming, json_default: bool) -> Result<Raw> {
             Ok(Value::Null) => Ok(Raw::new()),
             _ => Err(refuse::request_body_invalid().into()),
         },
-        "application/x-www-form-urlencoded" => Ok(group(percent::pairs(text).ok_or_else(refuse::request_body_invalid)?)),
+        "application/x-www-form-urlencoded" => Ok(group(
+            percent::pairs(text).ok_or_else(refuse::request_body_invalid)?,
+        )),
         _ => Err(refuse::unsupported_content_type().into()),
     }
 }

@@ -25,7 +25,8 @@ pub fn origin_allowed(cx: &Cx, origin: &str) -> bool {
         return true;
     }
     // The host that the request came to is ours (or the proxy's that proved itself): a page there is same-origin.
-    Url::parse(origin).is_some_and(|u| u.origin() == own_origin(cx)) && (cx.request.proxy_url.is_some() || cx.app.options.development)
+    Url::parse(origin).is_some_and(|u| u.origin() == own_origin(cx))
+        && (cx.request.proxy_url.is_some() || cx.app.options.development)
 }
 
 /// Refuses foreign origins on everything, and state-changing requests that carry the client but do not say where they
@@ -41,7 +42,11 @@ pub fn check_origin(cx: &Cx, request: &Incoming, effective: &str, op: &Op) -> Re
         return Err(refuse::origin_invalid().into());
     }
     if let Some(origin) = &cx.request.origin {
-        return if origin_allowed(cx, origin) { Ok(()) } else { Err(refuse::origin_invalid().into()) };
+        return if origin_allowed(cx, origin) {
+            Ok(())
+        } else {
+            Err(refuse::origin_invalid().into())
+        };
     }
     if matches!(effective, "GET" | "HEAD") {
         return Ok(());
@@ -53,10 +58,21 @@ pub fn check_origin(cx: &Cx, request: &Incoming, effective: &str, op: &Op) -> Re
     }
     if let Some(referer) = request.header("referer") {
         let allowed = Url::parse(referer).is_some_and(|u| origin_allowed(cx, &u.origin()));
-        return if allowed { Ok(()) } else { Err(refuse::origin_invalid().into()) };
+        return if allowed {
+            Ok(())
+        } else {
+            Err(refuse::origin_invalid().into())
+        };
     }
     // No browser sends a POST without any of them. What has no cookie has nothing to protect.
-    if cookie::all(&cx.request.cookies, "__client").next().is_some() { Err(refuse::origin_missing().into()) } else { Ok(()) }
+    if cookie::all(&cx.request.cookies, "__client")
+        .next()
+        .is_some()
+    {
+        Err(refuse::origin_missing().into())
+    } else {
+        Ok(())
+    }
 }
 
 /// Finds the client by its cookie. Several cookies of the name are tried (a sibling can toss one in front of ours): the
@@ -65,7 +81,11 @@ pub fn check_origin(cx: &Cx, request: &Incoming, effective: &str, op: &Op) -> Re
 /// # Errors
 /// The database's.
 pub async fn find_client(cx: &mut Cx) -> Result<()> {
-    let tokens: Vec<String> = cookie::all(&cx.request.cookies, "__client").filter(|t| (20..=128).contains(&t.len())).take(4).map(digest::sha256_hex).collect();
+    let tokens: Vec<String> = cookie::all(&cx.request.cookies, "__client")
+        .filter(|t| (20..=128).contains(&t.len()))
+        .take(4)
+        .map(digest::sha256_hex)
+        .collect();
     if tokens.is_empty() {
         return Ok(());
     }
@@ -102,23 +122,50 @@ pub fn finish(cx: &Cx, reply: &mut Reply) {
     if let Some(stamp) = outgoing.client_uat {
         let value = stamp.to_string();
         for name in ["__client_uat", suffixed.as_str()] {
-            let cookie = SetCookie { name, value: Some(&value), domain: shared_domain(cx), http_only: false, secure, max_age_secs: COOKIE_LIFE_SECS };
+            let cookie = SetCookie {
+                name,
+                value: Some(&value),
+                domain: shared_domain(cx),
+                http_only: false,
+                secure,
+                max_age_secs: COOKIE_LIFE_SECS,
+            };
             reply.cookies.push(cookie.render());
         }
     }
-    let client = SetCookie { name: "__client", value: None, domain: None, http_only: true, secure, max_age_secs: COOKIE_LIFE_SECS };
+    let client = SetCookie {
+        name: "__client",
+        value: None,
+        domain: None,
+        http_only: true,
+        secure,
+        max_age_secs: COOKIE_LIFE_SECS,
+    };
     if outgoing.forget_client {
         reply.cookies.push(client.render());
     } else if let Some(token) = &outgoing.client_token {
-        reply.cookies.push(SetCookie { value: Some(token), ..client }.render());
+        reply.cookies.push(
+            SetCookie {
+                value: Some(token),
+                ..client
+            }
+            .render(),
+        );
     }
     reply.headers.push(("vary", "Origin".to_owned()));
     if let Some(origin) = &cx.request.origin
         && origin_allowed(cx, origin)
     {
-        reply.headers.push(("access-control-allow-origin", origin.clone()));
-        reply.headers.push(("access-control-allow-credentials", "true".to_owned()));
-        reply.headers.push(("access-control-expose-headers", "Authorization, Clerk-Db-Jwt, X-Country, Retry-After, Clerk-Trace-Id".to_owned()));
+        reply
+            .headers
+            .push(("access-control-allow-origin", origin.clone()));
+        reply
+            .headers
+            .push(("access-control-allow-credentials", "true".to_owned()));
+        reply.headers.push((
+            "access-control-expose-headers",
+            "Authorization, Clerk-Db-Jwt, X-Country, Retry-After, Clerk-Trace-Id".to_owned(),
+        ));
     }
 }
 
@@ -127,10 +174,22 @@ pub fn finish(cx: &Cx, reply: &mut Reply) {
 pub fn preflight(cx: &Cx) -> Reply {
     let mut reply = Reply::empty(204);
     finish(cx, &mut reply);
-    if reply.headers.iter().any(|(n, _)| *n == "access-control-allow-origin") {
-        reply.headers.push(("access-control-allow-methods", "GET, POST, PUT, PATCH, DELETE".to_owned()));
-        reply.headers.push(("access-control-allow-headers", "Authorization, Content-Type".to_owned()));
-        reply.headers.push(("access-control-max-age", "600".to_owned()));
+    if reply
+        .headers
+        .iter()
+        .any(|(n, _)| *n == "access-control-allow-origin")
+    {
+        reply.headers.push((
+            "access-control-allow-methods",
+            "GET, POST, PUT, PATCH, DELETE".to_owned(),
+        ));
+        reply.headers.push((
+            "access-control-allow-headers",
+            "Authorization, Content-Type".to_owned(),
+        ));
+        reply
+            .headers
+            .push(("access-control-max-age", "600".to_owned()));
     }
     reply
 }

@@ -55,7 +55,14 @@ impl Incoming {
 pub const BODY_LIMIT: usize = 1024 * 1024;
 
 /// API versions that are known, besides every later date (contract fapi §0.25, bapi §1.2).
-const VERSIONS: &[&str] = &["2021-02-05", "2024-10-01", "2025-03-12", "2025-04-10", "2025-11-10", "2026-05-12"];
+const VERSIONS: &[&str] = &[
+    "2021-02-05",
+    "2024-10-01",
+    "2025-03-12",
+    "2025-04-10",
+    "2025-11-10",
+    "2026-05-12",
+];
 
 /// Answers a request. Never fails and never panics past here.
 pub async fn answer(app: &Arc<App>, request: Incoming) -> Reply {
@@ -67,7 +74,9 @@ pub async fn answer(app: &Arc<App>, request: Incoming) -> Reply {
     if !reply.headers.iter().any(|(n, _)| *n == "cache-control") {
         reply.headers.push(("cache-control", "no-store".to_owned()));
     }
-    reply.headers.push(("x-content-type-options", "nosniff".to_owned()));
+    reply
+        .headers
+        .push(("x-content-type-options", "nosniff".to_owned()));
     if let Ok(mut counts) = app.metrics.requests.lock() {
         *counts.entry((surface_of(&path), reply.status)).or_default() += 1;
     }
@@ -101,19 +110,38 @@ async fn dispatch(app: &Arc<App>, request: &Incoming, path: &str, trace: &str) -
     if let Some(reply) = pages::answer(app, request, path).await {
         return reply;
     }
-    let bearer = request.header("authorization").filter(|a| a.get(..7).is_some_and(|s| s.eq_ignore_ascii_case("bearer ")));
-    let api_host = app.options.api_host.is_some() && request.header("host") == app.options.api_host.as_deref();
+    let bearer = request.header("authorization").filter(|a| {
+        a.get(..7)
+            .is_some_and(|s| s.eq_ignore_ascii_case("bearer "))
+    });
+    let api_host =
+        app.options.api_host.is_some() && request.header("host") == app.options.api_host.as_deref();
     let known_fapi = router::find(Api::Fapi, path).is_some();
     let known_bapi = router::find(Api::Bapi, path).is_some();
-    if !known_fapi && !known_bapi && request.method != Method::OPTIONS && !path.starts_with("/v1/") && !path.starts_with("/oauth/") && !path.starts_with("/.well-known/") {
+    if !known_fapi
+        && !known_bapi
+        && request.method != Method::OPTIONS
+        && !path.starts_with("/v1/")
+        && !path.starts_with("/oauth/")
+        && !path.starts_with("/.well-known/")
+    {
         return render::error(app, &refuse::not_found().into(), trace);
     }
-    let api = if bearer.is_some() || api_host || (known_bapi && !known_fapi) { Api::Bapi } else { Api::Fapi };
+    let api = if bearer.is_some() || api_host || (known_bapi && !known_fapi) {
+        Api::Bapi
+    } else {
+        Api::Fapi
+    };
     let (mut reply, effective) = match api {
         Api::Fapi => fapi(app, request, path, trace).await,
         Api::Bapi => bapi(app, request, path, trace).await,
     };
-    if let Some(retry) = reply.headers.iter().find(|(n, _)| *n == "retry-after").map(|(_, v)| v.clone()) {
+    if let Some(retry) = reply
+        .headers
+        .iter()
+        .find(|(n, _)| *n == "retry-after")
+        .map(|(_, v)| v.clone())
+    {
         reply.headers.retain(|(n, _)| *n != "retry-after");
         reply.headers.push(("retry-after", retry));
     }
@@ -124,38 +152,99 @@ async fn dispatch(app: &Arc<App>, request: &Incoming, path: &str, trace: &str) -
 /// Who called and how, before anything is believed of it.
 fn facts(app: &App, request: &Incoming, proved_proxy: bool) -> RequestFacts {
     let believed = proved_proxy || app.options.trusted_proxies.contains(&request.peer);
-    let forwarded = |name: &str| request.header(name).and_then(|v| v.split(',').next()).map(str::trim).filter(|v| !v.is_empty());
-    let host = if believed { forwarded("x-forwarded-host") } else { None }.or_else(|| request.header("host")).unwrap_or_default().to_ascii_lowercase();
-    let scheme = if believed { forwarded("x-forwarded-proto") } else { None }.unwrap_or(app.options.scheme);
+    let forwarded = |name: &str| {
+        request
+            .header(name)
+            .and_then(|v| v.split(',').next())
+            .map(str::trim)
+            .filter(|v| !v.is_empty())
+    };
+    let host = if believed {
+        forwarded("x-forwarded-host")
+    } else {
+        None
+    }
+    .or_else(|| request.header("host"))
+    .unwrap_or_default()
+    .to_ascii_lowercase();
+    let scheme = if believed {
+        forwarded("x-forwarded-proto")
+    } else {
+        None
+    }
+    .unwrap_or(app.options.scheme);
     let https = scheme == "https";
-    let ip = if believed { forwarded("x-forwarded-for").and_then(|v| v.parse::<IpAddr>().ok()) } else { None }.unwrap_or(request.peer);
+    let ip = if believed {
+        forwarded("x-forwarded-for").and_then(|v| v.parse::<IpAddr>().ok())
+    } else {
+        None
+    }
+    .unwrap_or(request.peer);
     let origin = request.header("origin").map(str::to_owned);
-    let referer = request.header("referer").and_then(origin::Url::parse).map(|u| u.origin());
-    let azp = origin.as_deref().and_then(origin::Url::parse).map(|u| u.origin()).or(referer).unwrap_or_else(|| format!("{scheme}://{host}"));
-    let cookies = request.headers.get_all("cookie").iter().filter_map(|v| v.to_str().ok()).collect::<Vec<_>>().join("; ");
+    let referer = request
+        .header("referer")
+        .and_then(origin::Url::parse)
+        .map(|u| u.origin());
+    let azp = origin
+        .as_deref()
+        .and_then(origin::Url::parse)
+        .map(|u| u.origin())
+        .or(referer)
+        .unwrap_or_else(|| format!("{scheme}://{host}"));
+    let cookies = request
+        .headers
+        .get_all("cookie")
+        .iter()
+        .filter_map(|v| v.to_str().ok())
+        .collect::<Vec<_>>()
+        .join("; ");
     RequestFacts {
         azp,
         origin,
         ip: ip.to_string(),
-        user_agent: request.header("user-agent").unwrap_or_default().chars().take(512).collect(),
+        user_agent: request
+            .header("user-agent")
+            .unwrap_or_default()
+            .chars()
+            .take(512)
+            .collect(),
         host,
         https,
         cookies,
-        proxy_url: if proved_proxy { request.header("clerk-proxy-url").map(str::to_owned) } else { None },
+        proxy_url: if proved_proxy {
+            request.header("clerk-proxy-url").map(str::to_owned)
+        } else {
+            None
+        },
         api_version: String::new(),
-        forwarded_for: request.header("x-forwarded-for").unwrap_or_default().to_owned(),
+        forwarded_for: request
+            .header("x-forwarded-for")
+            .unwrap_or_default()
+            .to_owned(),
     }
 }
 
 /// The requested API version; a date that is not known and not newer than ours is refused.
 fn version(request: &Incoming, query: &[(String, String)]) -> Result<String> {
     let newest = VERSIONS[VERSIONS.len() - 1];
-    let asked = request.header("clerk-api-version").or_else(|| query.iter().find(|(n, _)| n == "__clerk_api_version").map(|(_, v)| v.as_str()));
+    let asked = request.header("clerk-api-version").or_else(|| {
+        query
+            .iter()
+            .find(|(n, _)| n == "__clerk_api_version")
+            .map(|(_, v)| v.as_str())
+    });
     let Some(asked) = asked.filter(|v| !v.is_empty()) else {
         return Ok(newest.to_owned());
     };
     let b = asked.as_bytes();
-    let dated = b.len() == 10 && b.iter().enumerate().all(|(i, c)| if i == 4 || i == 7 { *c == b'-' } else { c.is_ascii_digit() });
+    let dated = b.len() == 10
+        && b.iter().enumerate().all(|(i, c)| {
+            if i == 4 || i == 7 {
+                *c == b'-'
+            } else {
+                c.is_ascii_digit()
+            }
+        });
     if VERSIONS.contains(&asked) || (dated && asked > newest) {
         return Ok(asked.to_owned());
     }
@@ -174,7 +263,10 @@ async fn fapi(app: &Arc<App>, request: &Incoming, path: &str, trace: &str) -> (R
     }
     let facts = facts(app, request, proved.is_some());
     let Some(instance) = proved.or_else(|| app.instance_by_host(&facts.host)) else {
-        return (render::error(app, &refuse::invalid_host().into(), trace), effective);
+        return (
+            render::error(app, &refuse::invalid_host().into(), trace),
+            effective,
+        );
     };
     let mut cx = Cx::new(Arc::clone(app), instance, trace.to_owned(), facts);
     if request.method == Method::OPTIONS {
@@ -189,7 +281,12 @@ async fn fapi(app: &Arc<App>, request: &Incoming, path: &str, trace: &str) -> (R
     (reply, effective)
 }
 
-async fn fapi_operation(cx: &mut Cx, request: &Incoming, path: &str, effective: &mut String) -> Result<Reply> {
+async fn fapi_operation(
+    cx: &mut Cx,
+    request: &Incoming,
+    path: &str,
+    effective: &mut String,
+) -> Result<Reply> {
     let query = request.query_pairs()?;
     // `_method` tunnels through POST and only through POST: a link must never change state.
     if request.method == Method::POST
@@ -204,7 +301,10 @@ async fn fapi_operation(cx: &mut Cx, request: &Incoming, path: &str, effective: 
     let (op, params) = pick(Api::Fapi, effective, path)?;
     browser::check_origin(cx, request, effective, op)?;
     cx.request.api_version = version(request, &query)?;
-    cx.acting_session = query.iter().find(|(n, _)| n == "_clerk_session_id").map(|(_, v)| v.clone());
+    cx.acting_session = query
+        .iter()
+        .find(|(n, _)| n == "_clerk_session_id")
+        .map(|(_, v)| v.clone());
     browser::find_client(cx).await?;
     if op.guard == Guard::SignedIn && cx.client.is_none() {
         return Err(refuse::authentication_invalid().into());
@@ -224,13 +324,26 @@ async fn bapi(app: &Arc<App>, request: &Incoming, path: &str, trace: &str) -> (R
     (reply, effective)
 }
 
-async fn bapi_operation(app: &Arc<App>, request: &Incoming, path: &str, trace: &str, method: &str) -> Result<Reply> {
+async fn bapi_operation(
+    app: &Arc<App>,
+    request: &Incoming,
+    path: &str,
+    trace: &str,
+    method: &str,
+) -> Result<Reply> {
     let Some(header) = request.header("authorization") else {
         return Err(refuse::authentication_invalid().into());
     };
-    let key = header.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, key)| key.trim());
-    let key = key.filter(|k| !k.is_empty() && k.len() <= 256).ok_or_else(refuse::authorization_header_format_invalid)?;
-    let instance = owner(app, key).await?.ok_or_else(refuse::clerk_key_invalid)?;
+    let key = header
+        .split_once(' ')
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .map(|(_, key)| key.trim());
+    let key = key
+        .filter(|k| !k.is_empty() && k.len() <= 256)
+        .ok_or_else(refuse::authorization_header_format_invalid)?;
+    let instance = owner(app, key)
+        .await?
+        .ok_or_else(refuse::clerk_key_invalid)?;
     let (op, params) = pick(Api::Bapi, method, path)?;
     let query = request.query_pairs()?;
     let mut facts = facts(app, request, false);
@@ -256,7 +369,10 @@ fn pick(api: Api, method: &str, path: &str) -> Result<(&'static Op, Vec<(String,
             None => refuse::not_found().into(),
         });
     };
-    if let Some(op) = ops.iter().find(|op| op.method == method || (method == "HEAD" && op.method == "GET")) {
+    if let Some(op) = ops
+        .iter()
+        .find(|op| op.method == method || (method == "HEAD" && op.method == "GET"))
+    {
         return Ok((op, params));
     }
     Err(match router::unserved(api, method, path) {

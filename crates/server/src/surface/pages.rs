@@ -19,12 +19,17 @@ use usher_types::{Error, Result};
 
 /// The answer of a page, or `None` when the path is an API's.
 pub async fn answer(app: &Arc<App>, request: &Incoming, path: &str) -> Option<Reply> {
-    if path.starts_with("/v1/") || path.starts_with("/oauth/") || path.starts_with("/.well-known/") {
+    if path.starts_with("/v1/") || path.starts_with("/oauth/") || path.starts_with("/.well-known/")
+    {
         return None;
     }
     let reads = matches!(request.method, Method::GET | Method::HEAD);
     if path.starts_with("/inbox") && app.options.development {
-        return Some(inbox(app, request, path).await.unwrap_or_else(|e| super::render::error(app, &e, "")));
+        return Some(
+            inbox(app, request, path)
+                .await
+                .unwrap_or_else(|e| super::render::error(app, &e, "")),
+        );
     }
     if !reads {
         return None;
@@ -35,14 +40,22 @@ pub async fn answer(app: &Arc<App>, request: &Incoming, path: &str) -> Option<Re
         "/metrics" => return Some(metrics(app, request)),
         "/openapi/fapi.json" => return Some(document(Api::Fapi)),
         "/openapi/bapi.json" => return Some(document(Api::Bapi)),
-        "/favicon.ico" => return Some(usher_assets::find("/_usher/logo.svg").map_or_else(|| Reply::empty(404), |a| asset(request, a, 3600))),
+        "/favicon.ico" => {
+            return Some(
+                usher_assets::find("/_usher/logo.svg")
+                    .map_or_else(|| Reply::empty(404), |a| asset(request, a, 3600)),
+            );
+        }
         _ => {}
     }
     if let Some(rest) = path.strip_prefix("/npm/") {
         return Some(script(request, rest));
     }
     if path.starts_with("/_usher/") {
-        return Some(usher_assets::find(path).map_or_else(|| plain(404, "There is no such file.\n"), |a| asset(request, a, 0)));
+        return Some(usher_assets::find(path).map_or_else(
+            || plain(404, "There is no such file.\n"),
+            |a| asset(request, a, 0),
+        ));
     }
     if let Some(rest) = path.strip_prefix("/avatars/") {
         return Some(avatar(request, rest));
@@ -55,11 +68,16 @@ pub async fn answer(app: &Arc<App>, request: &Incoming, path: &str) -> Option<Re
         _ => return None,
     };
     let seen = facts(app, request, false);
-    app.instance_by_host(&seen.host).map(|instance| portal(app, &instance, &seen.host, seen.https, page))
+    app.instance_by_host(&seen.host)
+        .map(|instance| portal(app, &instance, &seen.host, seen.https, page))
 }
 
 fn plain(status: u16, text: &str) -> Reply {
-    Reply::bytes(status, "text/plain; charset=utf-8", Bytes::from(text.to_owned()))
+    Reply::bytes(
+        status,
+        "text/plain; charset=utf-8",
+        Bytes::from(text.to_owned()),
+    )
 }
 
 async fn ready(app: &App) -> Reply {
@@ -88,14 +106,33 @@ fn metrics(app: &App, request: &Incoming) -> Reply {
         rows.sort();
         for ((surface, status), count) in rows {
             // Writing to a String cannot fail.
-            let _infallible = writeln!(out, "usher_http_requests_total{{surface=\"{surface}\",status=\"{status}\"}} {count}");
+            let _infallible = writeln!(
+                out,
+                "usher_http_requests_total{{surface=\"{surface}\",status=\"{status}\"}} {count}"
+            );
         }
     }
     for (name, kind, value) in [
-        ("usher_session_tokens_minted_total", "counter", m.tokens_minted.load(Ordering::Relaxed)),
-        ("usher_passwords_hashed_total", "counter", m.passwords_hashed.load(Ordering::Relaxed)),
-        ("usher_faults_total", "counter", m.faults.load(Ordering::Relaxed)),
-        ("usher_hash_queue_depth", "gauge", u64::try_from(app.hashing.depth()).unwrap_or(u64::MAX)),
+        (
+            "usher_session_tokens_minted_total",
+            "counter",
+            m.tokens_minted.load(Ordering::Relaxed),
+        ),
+        (
+            "usher_passwords_hashed_total",
+            "counter",
+            m.passwords_hashed.load(Ordering::Relaxed),
+        ),
+        (
+            "usher_faults_total",
+            "counter",
+            m.faults.load(Ordering::Relaxed),
+        ),
+        (
+            "usher_hash_queue_depth",
+            "gauge",
+            u64::try_from(app.hashing.depth()).unwrap_or(u64::MAX),
+        ),
     ] {
         let _infallible = writeln!(out, "# TYPE {name} {kind}\n{name} {value}");
     }
@@ -103,36 +140,67 @@ fn metrics(app: &App, request: &Incoming) -> Reply {
 }
 
 fn document(api: Api) -> Reply {
-    Reply::bytes(200, JSON, openapi::rendered(api)).header("access-control-allow-origin", "*").header("cache-control", "public, max-age=300")
+    Reply::bytes(200, JSON, openapi::rendered(api))
+        .header("access-control-allow-origin", "*")
+        .header("cache-control", "public, max-age=300")
 }
 
 /// A file in the encoding that the client takes.
 fn asset(request: &Incoming, asset: &'static Asset, max_age: u32) -> Reply {
-    let tag = request.header("if-none-match").is_some_and(|t| t == asset.etag);
-    let takes = |word: &str| request.header("accept-encoding").is_some_and(|v| v.split(',').any(|part| part.split(';').next().is_some_and(|n| n.trim() == word) && !part.replace(' ', "").contains(";q=0.0") && !part.replace(' ', "").ends_with(";q=0")));
+    let tag = request
+        .header("if-none-match")
+        .is_some_and(|t| t == asset.etag);
+    let takes = |word: &str| {
+        request.header("accept-encoding").is_some_and(|v| {
+            v.split(',').any(|part| {
+                part.split(';').next().is_some_and(|n| n.trim() == word)
+                    && !part.replace(' ', "").contains(";q=0.0")
+                    && !part.replace(' ', "").ends_with(";q=0")
+            })
+        })
+    };
     let mut reply = if tag {
         Reply::empty(304)
     } else if takes("br") {
-        Reply::bytes(200, asset.mime, Bytes::from_static(asset.brotli)).header("content-encoding", "br")
+        Reply::bytes(200, asset.mime, Bytes::from_static(asset.brotli))
+            .header("content-encoding", "br")
     } else if takes("gzip") {
-        Reply::bytes(200, asset.mime, Bytes::from_static(asset.gzip)).header("content-encoding", "gzip")
+        Reply::bytes(200, asset.mime, Bytes::from_static(asset.gzip))
+            .header("content-encoding", "gzip")
     } else {
         Reply::bytes(200, asset.mime, Bytes::from(usher_assets::plain(asset)))
     };
     reply.headers.push(("etag", asset.etag.to_owned()));
     reply.headers.push(("vary", "Accept-Encoding".to_owned()));
     let immutable = if max_age > 100_000 { ", immutable" } else { "" };
-    reply.headers.push(("cache-control", format!("public, max-age={max_age}{immutable}")));
+    reply.headers.push((
+        "cache-control",
+        format!("public, max-age={max_age}{immutable}"),
+    ));
     reply
 }
 
 /// `/npm/@clerk/<package>@<version>/…`: the official scripts, from the binary (contract fapi §2). Any page may load them.
 fn script(request: &Incoming, rest: &str) -> Reply {
-    let open = |reply: Reply| reply.header("access-control-allow-origin", "*").header("cross-origin-resource-policy", "cross-origin");
+    let open = |reply: Reply| {
+        reply
+            .header("access-control-allow-origin", "*")
+            .header("cross-origin-resource-policy", "cross-origin")
+    };
     let rest = percent::decode(rest, false).unwrap_or_default();
-    let parts = rest.strip_prefix("@clerk/").and_then(|r| r.split_once('/')).and_then(|(package, file)| package.split_once('@').map(|(name, selector)| (name, selector, file)));
+    let parts = rest
+        .strip_prefix("@clerk/")
+        .and_then(|r| r.split_once('/'))
+        .and_then(|(package, file)| {
+            package
+                .split_once('@')
+                .map(|(name, selector)| (name, selector, file))
+        });
     let Some((name, selector, file)) = parts else {
-        return open(plain(404, "Scripts are served as /npm/@clerk/<package>@<version>/dist/<file>.\n"));
+        return open(plain(
+            404,
+            "Scripts are served as /npm/@clerk/<package>@<version>/dist/<file>.\n",
+        ));
     };
     let package = format!("@clerk/{name}");
     let served = usher_assets::versions(&package);
@@ -145,8 +213,15 @@ fn script(request: &Incoming, rest: &str) -> Reply {
         return open(plain(404, &text));
     };
     match usher_assets::find(&format!("/npm/{package}@{exact}/{file}")) {
-        Some(found) => open(asset(request, found, if selector == exact { 31_536_000 } else { 300 })),
-        None => open(plain(404, &format!("{package}@{exact} has no file {file}.\n"))),
+        Some(found) => open(asset(
+            request,
+            found,
+            if selector == exact { 31_536_000 } else { 300 },
+        )),
+        None => open(plain(
+            404,
+            &format!("{package}@{exact} has no file {file}.\n"),
+        )),
     }
 }
 
@@ -156,7 +231,11 @@ fn avatar(request: &Incoming, rest: &str) -> Reply {
         return plain(404, "There is no such picture.\n");
     };
     let pairs = percent::pairs(&request.query).unwrap_or_default();
-    let initials: String = pairs.iter().find(|(n, _)| n == "initials").map(|(_, v)| v.chars().filter(|c| c.is_alphanumeric()).take(2).collect()).unwrap_or_default();
+    let initials: String = pairs
+        .iter()
+        .find(|(n, _)| n == "initials")
+        .map(|(_, v)| v.chars().filter(|c| c.is_alphanumeric()).take(2).collect())
+        .unwrap_or_default();
     let degrees = u32::from(hue) * 360 / 256;
     let svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 64 64\" width=\"64\" height=\"64\"><rect width=\"64\" height=\"64\" fill=\"hsl({degrees} 38% 45%)\"/>\
@@ -166,7 +245,10 @@ fn avatar(request: &Incoming, rest: &str) -> Reply {
         .header("cache-control", "public, max-age=86400")
         .header("access-control-allow-origin", "*")
         .header("cross-origin-resource-policy", "cross-origin")
-        .header("content-security-policy", "default-src 'none'; style-src 'unsafe-inline'")
+        .header(
+            "content-security-policy",
+            "default-src 'none'; style-src 'unsafe-inline'",
+        )
 }
 
 fn escape(text: &str) -> String {
@@ -194,20 +276,35 @@ fn page(app: &App, html: String, nonce: &str) -> Reply {
         .header("content-security-policy", policy)
         .header("referrer-policy", "strict-origin-when-cross-origin")
         .header("x-frame-options", "DENY")
-        .header("permissions-policy", "camera=(), microphone=(), geolocation=()")
+        .header(
+            "permissions-policy",
+            "camera=(), microphone=(), geolocation=()",
+        )
         .header("cross-origin-opener-policy", "same-origin");
     if app.options.scheme == "https" {
-        reply.headers.push(("strict-transport-security", "max-age=63072000; includeSubDomains".to_owned()));
+        reply.headers.push((
+            "strict-transport-security",
+            "max-age=63072000; includeSubDomains".to_owned(),
+        ));
     }
     reply
 }
 
 fn portal(app: &App, instance: &Instance, host: &str, https: bool, name: &str) -> Reply {
     if !usher_assets::built() {
-        return Reply::bytes(200, "text/html; charset=utf-8", Bytes::from_static(usher_assets::UNBUILT_HTML.as_bytes()));
+        return Reply::bytes(
+            200,
+            "text/html; charset=utf-8",
+            Bytes::from_static(usher_assets::UNBUILT_HTML.as_bytes()),
+        );
     }
     let nonce = app.rng.token();
-    let version = |package: &str| usher_assets::versions(package).last().copied().unwrap_or_default();
+    let version = |package: &str| {
+        usher_assets::versions(package)
+            .last()
+            .copied()
+            .unwrap_or_default()
+    };
     let origin = format!("{}://{host}", if https { "https" } else { "http" });
     let mut origins = vec![origin.clone()];
     origins.extend(instance.settings.allowed_origins.iter().cloned());
@@ -248,7 +345,10 @@ fn portal(app: &App, instance: &Instance, host: &str, https: bool, name: &str) -
 /// origins can neither read it (no CORS) nor empty it.
 async fn inbox(app: &Arc<App>, request: &Incoming, path: &str) -> Result<Reply> {
     let seen = facts(app, request, false);
-    let host_name = seen.host.rsplit_once(':').map_or(seen.host.as_str(), |(h, _)| h);
+    let host_name = seen
+        .host
+        .rsplit_once(':')
+        .map_or(seen.host.as_str(), |(h, _)| h);
     // A foreign name that resolves to this machine (DNS rebinding) reads nobody's codes.
     if !usher_http::origin::is_loopback(host_name) {
         return Ok(plain(403, "The inbox answers under localhost only.\n"));
@@ -257,17 +357,33 @@ async fn inbox(app: &Arc<App>, request: &Incoming, path: &str) -> Result<Reply> 
         return Ok(plain(404, "There is no instance.\n"));
     };
     let own = format!("http://{}", seen.host);
-    let foreign = seen.origin.as_deref().is_some_and(|o| o != own) || matches!(request.header("sec-fetch-site"), Some("cross-site" | "same-site"));
+    let foreign = seen.origin.as_deref().is_some_and(|o| o != own)
+        || matches!(
+            request.header("sec-fetch-site"),
+            Some("cross-site" | "same-site")
+        );
     let cx = Cx::new(Arc::clone(app), instance, String::new(), seen);
     match (request.method.as_str(), path) {
         ("GET" | "HEAD", "/inbox") => {
             let nonce = app.rng.token();
-            Ok(page(app, usher_assets::INBOX_HTML.replace("{{nonce}}", &nonce), &nonce))
+            Ok(page(
+                app,
+                usher_assets::INBOX_HTML.replace("{{nonce}}", &nonce),
+                &nonce,
+            ))
         }
         ("GET" | "HEAD", "/inbox/messages") => {
             let pairs = percent::pairs(&request.query).unwrap_or_default();
-            let to = pairs.iter().find(|(n, v)| n == "to" && !v.is_empty()).map(|(_, v)| v.trim().to_lowercase());
-            let limit = pairs.iter().find(|(n, _)| n == "limit").and_then(|(_, v)| v.parse::<i64>().ok()).unwrap_or(50).clamp(1, 500);
+            let to = pairs
+                .iter()
+                .find(|(n, v)| n == "to" && !v.is_empty())
+                .map(|(_, v)| v.trim().to_lowercase());
+            let limit = pairs
+                .iter()
+                .find(|(n, _)| n == "limit")
+                .and_then(|(_, v)| v.parse::<i64>().ok())
+                .unwrap_or(50)
+                .clamp(1, 500);
             let mut tx = cx.read().await?;
             let (rows, total) = messages::inbox(&mut tx, to.as_deref(), limit).await?;
             let data: Vec<_> = rows
@@ -282,7 +398,9 @@ async fn inbox(app: &Arc<App>, request: &Incoming, path: &str) -> Result<Reply> 
             usher_db::write_tx!(app.db, cx.tenant(), tx => { Ok::<_, Error>(messages::empty_inbox(&mut tx).await?) })?;
             Ok(Reply::empty(204))
         }
-        ("DELETE", "/inbox/messages") => Ok(plain(403, "Only the inbox page itself can empty it.\n")),
+        ("DELETE", "/inbox/messages") => {
+            Ok(plain(403, "Only the inbox page itself can empty it.\n"))
+        }
         _ => Ok(plain(404, "There is no such page.\n")),
     }
 }

@@ -14,7 +14,11 @@ pub fn record(app: &App, api: Api, method: &str, request: &Incoming, path: &str,
     let Some(file) = &app.exchanges else {
         return;
     };
-    let query = if request.query.is_empty() { String::new() } else { format!("?{}", request.query) };
+    let query = if request.query.is_empty() {
+        String::new()
+    } else {
+        format!("?{}", request.query)
+    };
     let line = json!({
         "api": if BEYOND.contains(&path) { "beyond" } else { api.word() }, "method": method, "path": format!("{path}{query}"), "status": reply.status,
         "request_type": request.header("content-type"),

@@ -14,7 +14,11 @@ pub fn error(app: &App, error: &Error, trace: &str) -> Reply {
     let refusal: &ApiError = match error {
         Error::Api(e) => e,
         Error::Fault(fault) => {
-            rendered = if fault.transient { refuse::service_unavailable().retry_after(1) } else { refuse::internal_clerk_error() };
+            rendered = if fault.transient {
+                refuse::service_unavailable().retry_after(1)
+            } else {
+                refuse::internal_clerk_error()
+            };
             &rendered
         }
     };

@@ -50,7 +50,8 @@ fn build(api: Api) -> Routes {
     let mut absent: Vec<(String, Vec<(&'static str, &'static str)>)> = Vec::new();
     for line in include_str!("../../../../contract/unserved.txt").lines() {
         let mut words = line.split_whitespace();
-        let (Some(which), Some(method), Some(path)) = (words.next(), words.next(), words.next()) else {
+        let (Some(which), Some(method), Some(path)) = (words.next(), words.next(), words.next())
+        else {
             continue;
         };
         if which != api.word() || path.contains(".xml") {
@@ -80,8 +81,14 @@ pub fn find(api: Api, path: &str) -> Option<(&'static [&'static Op], Params)> {
     let found = routes(api).served.at(path).ok()?;
     let ops: &'static Vec<&'static Op> = found.value;
     let declared = ops.first()?.path;
-    let values: Vec<String> = found.params.iter().map(|(_, v)| usher_http::percent::decode(v, false)).collect::<Option<_>>()?;
-    let names = declared.split('/').filter_map(|p| p.strip_prefix('{').and_then(|p| p.strip_suffix('}')));
+    let values: Vec<String> = found
+        .params
+        .iter()
+        .map(|(_, v)| usher_http::percent::decode(v, false))
+        .collect::<Option<_>>()?;
+    let names = declared
+        .split('/')
+        .filter_map(|p| p.strip_prefix('{').and_then(|p| p.strip_suffix('}')));
     Some((ops, names.map(str::to_owned).zip(values).collect()))
 }
 
@@ -89,5 +96,9 @@ pub fn find(api: Api, path: &str) -> Option<(&'static [&'static Op], Params)> {
 #[must_use]
 pub fn unserved(api: Api, method: &str, path: &str) -> Option<&'static str> {
     let found = routes(api).unserved.at(path).ok()?;
-    found.value.iter().find(|(m, _)| *m == method).map(|(_, line)| *line)
+    found
+        .value
+        .iter()
+        .find(|(m, _)| *m == method)
+        .map(|(_, line)| *line)
 }

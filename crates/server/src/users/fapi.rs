@@ -26,19 +26,76 @@ const UPDATE: &[Field] = &[
 ];
 
 const METADATA: &[Field] = &[object("unsafe_metadata", 8192).required()];
-const CHANGE_PASSWORD: &[Field] = &[secret("current_password", 4096), secret("new_password", 4096).required(), flag("sign_out_of_other_sessions")];
+const CHANGE_PASSWORD: &[Field] = &[
+    secret("current_password", 4096),
+    secret("new_password", 4096).required(),
+    flag("sign_out_of_other_sessions"),
+];
 const REMOVE_PASSWORD: &[Field] = &[secret("current_password", 4096)];
 
 /// Operations.
 pub const OPS: &[Op] = &[
-    Op::fapi("GET", "/v1/me", "getUser", Guard::SignedIn, handler!(show)).envelopes::<UserResource>(),
-    Op::fapi("PATCH", "/v1/me", "patchUser", Guard::SignedIn, handler!(update)).fields(UPDATE).envelopes::<UserResource>(),
-    Op::fapi("DELETE", "/v1/me", "deleteUser", Guard::SignedIn, handler!(delete)),
-    Op::fapi("PATCH", "/v1/me/metadata", "updateUserMetadata", Guard::SignedIn, handler!(metadata)).fields(METADATA).envelopes::<UserResource>(),
-    Op::fapi("POST", "/v1/me/change_password", "changePassword", Guard::SignedIn, handler!(change_password)).fields(CHANGE_PASSWORD).envelopes::<UserResource>(),
-    Op::fapi("POST", "/v1/me/remove_password", "deletePassword", Guard::SignedIn, handler!(remove_password)).fields(REMOVE_PASSWORD).envelopes::<UserResource>(),
-    Op::fapi("GET", "/v1/me/phone_numbers", "getPhoneNumbers", Guard::SignedIn, handler!(none)).answers::<Vec<Value>>(),
-    Op::fapi("GET", "/v1/me/web3_wallets", "getWeb3Wallets", Guard::SignedIn, handler!(none)).answers::<Vec<Value>>(),
+    Op::fapi("GET", "/v1/me", "getUser", Guard::SignedIn, handler!(show))
+        .envelopes::<UserResource>(),
+    Op::fapi(
+        "PATCH",
+        "/v1/me",
+        "patchUser",
+        Guard::SignedIn,
+        handler!(update),
+    )
+    .fields(UPDATE)
+    .envelopes::<UserResource>(),
+    Op::fapi(
+        "DELETE",
+        "/v1/me",
+        "deleteUser",
+        Guard::SignedIn,
+        handler!(delete),
+    ),
+    Op::fapi(
+        "PATCH",
+        "/v1/me/metadata",
+        "updateUserMetadata",
+        Guard::SignedIn,
+        handler!(metadata),
+    )
+    .fields(METADATA)
+    .envelopes::<UserResource>(),
+    Op::fapi(
+        "POST",
+        "/v1/me/change_password",
+        "changePassword",
+        Guard::SignedIn,
+        handler!(change_password),
+    )
+    .fields(CHANGE_PASSWORD)
+    .envelopes::<UserResource>(),
+    Op::fapi(
+        "POST",
+        "/v1/me/remove_password",
+        "deletePassword",
+        Guard::SignedIn,
+        handler!(remove_password),
+    )
+    .fields(REMOVE_PASSWORD)
+    .envelopes::<UserResource>(),
+    Op::fapi(
+        "GET",
+        "/v1/me/phone_numbers",
+        "getPhoneNumbers",
+        Guard::SignedIn,
+        handler!(none),
+    )
+    .answers::<Vec<Value>>(),
+    Op::fapi(
+        "GET",
+        "/v1/me/web3_wallets",
+        "getWeb3Wallets",
+        Guard::SignedIn,
+        handler!(none),
+    )
+    .answers::<Vec<Value>>(),
 ];
 
 /// A kind of identifier that no user of this version has: the list is empty, truly.
@@ -49,7 +106,10 @@ async fn none(cx: &Cx, _: &Call) -> Result<Reply> {
 
 async fn metadata(cx: &Cx, call: &Call) -> Result<Reply> {
     let (_, user) = sessions::ops::acting(cx).await?;
-    let new = ops::metadata::Metadata { open: call.form.object("unsafe_metadata").cloned(), ..Default::default() };
+    let new = ops::metadata::Metadata {
+        open: call.form.object("unsafe_metadata").cloned(),
+        ..Default::default()
+    };
     ops::metadata::update(cx, user.id.as_str(), &new, ops::metadata::How::Merge).await?;
     envelope(cx, resource(cx, &user.id).await?).await
 }
@@ -58,7 +118,15 @@ async fn change_password(cx: &Cx, call: &Call) -> Result<Reply> {
     let (session, user) = sessions::ops::acting(cx).await?;
     let form = &call.form;
     let end_others = form.flag("sign_out_of_other_sessions") == Some(true);
-    ops::own::change_password(cx, &session, &user, form.text("current_password"), form.text("new_password").unwrap_or_default(), end_others).await?;
+    ops::own::change_password(
+        cx,
+        &session,
+        &user,
+        form.text("current_password"),
+        form.text("new_password").unwrap_or_default(),
+        end_others,
+    )
+    .await?;
     envelope(cx, resource(cx, &user.id).await?).await
 }
 
@@ -72,14 +140,24 @@ async fn delete(cx: &Cx, _: &Call) -> Result<Reply> {
     let (_, user) = sessions::ops::acting(cx).await?;
     ops::own::delete(cx, &user).await?;
     let client = crate::clients::resource::current(cx).await?;
-    Reply::json(&json!({ "response": { "object": "user", "id": user.id, "deleted": true }, "client": client }))
+    Reply::json(
+        &json!({ "response": { "object": "user", "id": user.id, "deleted": true }, "client": client }),
+    )
 }
 
 async fn resource(cx: &Cx, id: &UserId) -> Result<UserResource> {
     let mut tx = cx.read().await?;
-    let user = store::find(&mut tx, id).await?.ok_or_else(refuse::authentication_invalid)?;
+    let user = store::find(&mut tx, id)
+        .await?
+        .ok_or_else(refuse::authentication_invalid)?;
     let emails = identifiers::store::of_user(&mut tx, id).await?;
-    Ok(UserResource::new(&user, &emails, &cx.instance, cx.now, Audience::Browser))
+    Ok(UserResource::new(
+        &user,
+        &emails,
+        &cx.instance,
+        cx.now,
+        Audience::Browser,
+    ))
 }
 
 async fn show(cx: &Cx, _: &Call) -> Result<Reply> {
@@ -98,12 +176,18 @@ async fn change(cx: &Cx, id: &UserId, call: &Call) -> Result<()> {
     let form = &call.form;
     let settings = &cx.instance.settings;
     let a = &settings.attributes;
-    for (name, presence) in [("username", a.username), ("first_name", a.first_name), ("last_name", a.last_name)] {
+    for (name, presence) in [
+        ("username", a.username),
+        ("first_name", a.first_name),
+        ("last_name", a.last_name),
+    ] {
         if form.text(name).is_some() && !presence.enabled() {
             return Err(refuse::form_param_unknown(name).at(name).into());
         }
         if form.sent(name) && form.text(name).is_none() && presence.required() {
-            return Err(refuse::form_param_nil(&name.replace('_', " ")).at(name).into());
+            return Err(refuse::form_param_nil(&name.replace('_', " "))
+                .at(name)
+                .into());
         }
     }
     for name in ["primary_phone_number_id", "primary_web3_wallet_id"] {

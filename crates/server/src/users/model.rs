@@ -85,7 +85,9 @@ impl UserRow {
     /// Whole seconds until the lock ends; `None` when there is no lock or no end.
     #[must_use]
     pub fn lock_remaining_secs(&self, now: Timestamp) -> Option<i64> {
-        self.locked_until.filter(|_| self.is_locked(now)).map(|until| (until.since(now) + 999) / 1000)
+        self.locked_until
+            .filter(|_| self.is_locked(now))
+            .map(|until| (until.since(now) + 999) / 1000)
     }
 }
 

@@ -19,7 +19,12 @@ const COMMON: &str = include_str!("common_passwords.txt");
 ///
 /// # Errors
 /// 422: every rule that is broken, each naming `param`.
-pub fn verdict(settings: &Settings, param: &'static str, password: &str, own: &[&str]) -> Result<(), ApiError> {
+pub fn verdict(
+    settings: &Settings,
+    param: &'static str,
+    password: &str,
+    own: &[&str],
+) -> Result<(), ApiError> {
     let policy = &settings.password;
     let normal: String = password.nfc().collect();
     if normal.len() > MAX_BYTES {
@@ -29,10 +34,14 @@ pub fn verdict(settings: &Settings, param: &'static str, password: &str, own: &[
     let lower = normal.to_lowercase();
     let mut broken = Vec::new();
     if count < policy.min_length {
-        broken.push(refuse::form_password_length_too_short(&policy.min_length.to_string()));
+        broken.push(refuse::form_password_length_too_short(
+            &policy.min_length.to_string(),
+        ));
     }
     if count > policy.max_length {
-        broken.push(refuse::form_password_length_too_long(&policy.max_length.to_string()));
+        broken.push(refuse::form_password_length_too_long(
+            &policy.max_length.to_string(),
+        ));
     }
     if policy.require_uppercase && !normal.chars().any(char::is_uppercase) {
         broken.push(refuse::form_password_no_uppercase());
@@ -46,7 +55,10 @@ pub fn verdict(settings: &Settings, param: &'static str, password: &str, own: &[
     if policy.require_special_char && !normal.chars().any(|c| SPECIAL.contains(c)) {
         broken.push(refuse::form_password_no_special_char());
     }
-    if own.iter().any(|o| !o.is_empty() && o.to_lowercase() == lower) {
+    if own
+        .iter()
+        .any(|o| !o.is_empty() && o.to_lowercase() == lower)
+    {
         broken.push(refuse::form_password_matches_identifier());
     }
     if broken.is_empty() && settings.hibp && COMMON.lines().any(|line| line == lower) {
@@ -56,9 +68,19 @@ pub fn verdict(settings: &Settings, param: &'static str, password: &str, own: &[
 }
 
 /// Runs slow hashing in its pool; a full queue is a 429, never a wait without end.
-async fn pooled<T: Send + 'static>(cx: &Cx, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
-    cx.app.metrics.passwords_hashed.fetch_add(1, Ordering::Relaxed);
-    cx.app.hashing.run(work).await.map_err(|busy| refuse::too_many_requests().retry_after(u32::try_from(busy.retry_after_secs).unwrap_or(30)).into())
+async fn pooled<T: Send + 'static>(
+    cx: &Cx,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T> {
+    cx.app
+        .metrics
+        .passwords_hashed
+        .fetch_add(1, Ordering::Relaxed);
+    cx.app.hashing.run(work).await.map_err(|busy| {
+        refuse::too_many_requests()
+            .retry_after(u32::try_from(busy.retry_after_secs).unwrap_or(30))
+            .into()
+    })
 }
 
 /// Hashes a password that the verdict has passed.
@@ -66,7 +88,12 @@ async fn pooled<T: Send + 'static>(cx: &Cx, work: impl FnOnce() -> T + Send + 's
 /// # Errors
 /// 429 when the queue is full.
 pub async fn hash(cx: &Cx, password: &str) -> Result<String> {
-    let (password, cost, pepper, rng) = (password.to_owned(), cx.instance.settings.password.bcrypt_cost, cx.instance.pepper, cx.app.rng.clone());
+    let (password, cost, pepper, rng) = (
+        password.to_owned(),
+        cx.instance.settings.password.bcrypt_cost,
+        cx.instance.pepper,
+        cx.app.rng.clone(),
+    );
     pooled(cx, move || hashing::hash(&password, cost, &pepper, &rng)).await
 }
 
@@ -80,7 +107,10 @@ pub async fn verify(cx: &Cx, stored: Option<&str>, password: &str) -> Result<boo
     let stored = stored.map_or_else(|| hashing::dummy(cost), str::to_owned);
     let (password, pepper) = (password.to_owned(), cx.instance.pepper);
     let fits = password.len() <= MAX_BYTES;
-    let matched = pooled(cx, move || hashing::verify(&stored, if fits { &password } else { "" }, &pepper)).await?;
+    let matched = pooled(cx, move || {
+        hashing::verify(&stored, if fits { &password } else { "" }, &pepper)
+    })
+    .await?;
     Ok(matched && known && fits)
 }
 
@@ -89,10 +119,25 @@ pub async fn verify(cx: &Cx, stored: Option<&str>, password: &str) -> Result<boo
 /// # Errors
 /// 422 for unknown hashers and digests that are not of their format; 429 when the queue is full.
 pub async fn import(cx: &Cx, hasher: &str, digest: &str) -> Result<String> {
-    let (hasher, digest, cost, pepper, rng) = (hasher.to_owned(), digest.to_owned(), cx.instance.settings.password.bcrypt_cost, cx.instance.pepper, cx.app.rng.clone());
-    let outcome = pooled(cx, move || hashing::import(&hasher, &digest, cost, &pepper, &rng)).await?;
+    let (hasher, digest, cost, pepper, rng) = (
+        hasher.to_owned(),
+        digest.to_owned(),
+        cx.instance.settings.password.bcrypt_cost,
+        cx.instance.pepper,
+        cx.app.rng.clone(),
+    );
+    let outcome = pooled(cx, move || {
+        hashing::import(&hasher, &digest, cost, &pepper, &rng)
+    })
+    .await?;
     outcome.map_err(|e| match e {
-        hashing::ImportError::UnknownHasher => refuse::form_param_value_invalid("password_hasher").at("password_hasher").into(),
-        hashing::ImportError::BadDigest => refuse::form_password_digest_invalid_code("password_digest").at("password_digest").into(),
+        hashing::ImportError::UnknownHasher => refuse::form_param_value_invalid("password_hasher")
+            .at("password_hasher")
+            .into(),
+        hashing::ImportError::BadDigest => {
+            refuse::form_password_digest_invalid_code("password_digest")
+                .at("password_digest")
+                .into()
+        }
     })
 }

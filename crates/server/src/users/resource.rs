@@ -109,16 +109,32 @@ pub struct UserResource {
 /// Metadata as stored; an object always.
 #[must_use]
 pub fn metadata(text: &str) -> Value {
-    serde_json::from_str(text).ok().filter(Value::is_object).unwrap_or_else(|| Value::Object(Map::new()))
+    serde_json::from_str(text)
+        .ok()
+        .filter(Value::is_object)
+        .unwrap_or_else(|| Value::Object(Map::new()))
 }
 
 /// Where a user's picture is: made by us from the initials, so that no page asks a third party.
 #[must_use]
-pub fn image_url(instance: &Instance, first: Option<&str>, last: Option<&str>, seed: &str) -> String {
-    let initial = |name: Option<&str>| name.and_then(|n| n.chars().find(|c| c.is_alphanumeric())).map(|c| c.to_uppercase().collect::<String>()).unwrap_or_default();
+pub fn image_url(
+    instance: &Instance,
+    first: Option<&str>,
+    last: Option<&str>,
+    seed: &str,
+) -> String {
+    let initial = |name: Option<&str>| {
+        name.and_then(|n| n.chars().find(|c| c.is_alphanumeric()))
+            .map(|c| c.to_uppercase().collect::<String>())
+            .unwrap_or_default()
+    };
     let letters = format!("{}{}", initial(first), initial(last));
     let hue = usher_crypto::digest::sha256(seed.as_bytes())[0];
-    format!("{}/avatars/{hue}.svg?initials={}", instance.portal_origin, usher_http::percent::encode(&letters))
+    format!(
+        "{}/avatars/{hue}.svg?initials={}",
+        instance.portal_origin,
+        usher_http::percent::encode(&letters)
+    )
 }
 
 /// Which API a user is shown on.
@@ -133,7 +149,13 @@ pub enum Audience {
 impl UserResource {
     /// A user with the addresses that are the user's.
     #[must_use]
-    pub fn new(user: &UserRow, emails: &[EmailRow], instance: &Instance, now: Timestamp, audience: Audience) -> Self {
+    pub fn new(
+        user: &UserRow,
+        emails: &[EmailRow],
+        instance: &Instance,
+        now: Timestamp,
+        audience: Audience,
+    ) -> Self {
         let server = audience == Audience::Server;
         let max = instance.settings.lockout_max_attempts;
         Self {
@@ -143,9 +165,17 @@ impl UserResource {
             first_name: user.first_name.clone(),
             last_name: user.last_name.clone(),
             locale: server.then(|| user.locale.clone()),
-            image_url: image_url(instance, user.first_name.as_deref(), user.last_name.as_deref(), user.id.as_str()),
+            image_url: image_url(
+                instance,
+                user.first_name.as_deref(),
+                user.last_name.as_deref(),
+                user.id.as_str(),
+            ),
             has_image: false,
-            primary_email_address_id: user.primary_email_address_id.as_ref().map(|id| id.as_str().to_owned()),
+            primary_email_address_id: user
+                .primary_email_address_id
+                .as_ref()
+                .map(|id| id.as_str().to_owned()),
             primary_phone_number_id: None,
             primary_web3_wallet_id: None,
             password_enabled: user.password_stored.is_some(),
@@ -154,7 +184,11 @@ impl UserResource {
             backup_code_enabled: false,
             mfa_enabled_at: None,
             mfa_disabled_at: None,
-            email_addresses: emails.iter().filter(|e| e.user_id == user.id).map(EmailResource::new).collect(),
+            email_addresses: emails
+                .iter()
+                .filter(|e| e.user_id == user.id)
+                .map(EmailResource::new)
+                .collect(),
             phone_numbers: Vec::new(),
             web3_wallets: Vec::new(),
             passkeys: Vec::new(),
@@ -211,9 +245,18 @@ impl PublicUserData {
         Self {
             first_name: user.first_name.clone(),
             last_name: user.last_name.clone(),
-            image_url: image_url(instance, user.first_name.as_deref(), user.last_name.as_deref(), user.id.as_str()),
+            image_url: image_url(
+                instance,
+                user.first_name.as_deref(),
+                user.last_name.as_deref(),
+                user.id.as_str(),
+            ),
             has_image: false,
-            identifier: user.primary_email_normal.clone().or_else(|| user.username.clone()).unwrap_or_default(),
+            identifier: user
+                .primary_email_normal
+                .clone()
+                .or_else(|| user.username.clone())
+                .unwrap_or_default(),
             user_id: user.id.as_str().to_owned(),
             username: user.username.clone(),
         }

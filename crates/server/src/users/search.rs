@@ -23,7 +23,9 @@ impl Picks {
         for value in values {
             match value.strip_prefix('-') {
                 Some(rest) => picks.exclude.push(rest.to_owned()),
-                None => picks.include.push(value.strip_prefix('+').unwrap_or(value).to_owned()),
+                None => picks
+                    .include
+                    .push(value.strip_prefix('+').unwrap_or(value).to_owned()),
             }
         }
         picks.include.retain(|v| !v.is_empty());
@@ -76,14 +78,46 @@ struct Ordering(&'static str, &'static str, &'static str);
 // Users have no phone numbers and wallets yet: those orderings are the ties alone. Columns that are never null go without
 // NULLS LAST, so that their index is walked.
 const ORDERINGS: &[Ordering] = &[
-    Ordering("created_at", " ORDER BY created_at, id", " ORDER BY created_at DESC, id DESC"),
-    Ordering("updated_at", " ORDER BY updated_at, id", " ORDER BY updated_at DESC, id DESC"),
-    Ordering("email_address", " ORDER BY primary_email_normal NULLS LAST, id", " ORDER BY primary_email_normal DESC NULLS LAST, id DESC"),
-    Ordering("username", " ORDER BY username_normal NULLS LAST, id", " ORDER BY username_normal DESC NULLS LAST, id DESC"),
-    Ordering("first_name", " ORDER BY first_name NULLS LAST, id", " ORDER BY first_name DESC NULLS LAST, id DESC"),
-    Ordering("last_name", " ORDER BY last_name NULLS LAST, id", " ORDER BY last_name DESC NULLS LAST, id DESC"),
-    Ordering("last_active_at", " ORDER BY last_active_at NULLS LAST, id", " ORDER BY last_active_at DESC NULLS LAST, id DESC"),
-    Ordering("last_sign_in_at", " ORDER BY last_sign_in_at NULLS LAST, id", " ORDER BY last_sign_in_at DESC NULLS LAST, id DESC"),
+    Ordering(
+        "created_at",
+        " ORDER BY created_at, id",
+        " ORDER BY created_at DESC, id DESC",
+    ),
+    Ordering(
+        "updated_at",
+        " ORDER BY updated_at, id",
+        " ORDER BY updated_at DESC, id DESC",
+    ),
+    Ordering(
+        "email_address",
+        " ORDER BY primary_email_normal NULLS LAST, id",
+        " ORDER BY primary_email_normal DESC NULLS LAST, id DESC",
+    ),
+    Ordering(
+        "username",
+        " ORDER BY username_normal NULLS LAST, id",
+        " ORDER BY username_normal DESC NULLS LAST, id DESC",
+    ),
+    Ordering(
+        "first_name",
+        " ORDER BY first_name NULLS LAST, id",
+        " ORDER BY first_name DESC NULLS LAST, id DESC",
+    ),
+    Ordering(
+        "last_name",
+        " ORDER BY last_name NULLS LAST, id",
+        " ORDER BY last_name DESC NULLS LAST, id DESC",
+    ),
+    Ordering(
+        "last_active_at",
+        " ORDER BY last_active_at NULLS LAST, id",
+        " ORDER BY last_active_at DESC NULLS LAST, id DESC",
+    ),
+    Ordering(
+        "last_sign_in_at",
+        " ORDER BY last_sign_in_at NULLS LAST, id",
+        " ORDER BY last_sign_in_at DESC NULLS LAST, id DESC",
+    ),
     Ordering("phone_number", " ORDER BY id", " ORDER BY id DESC"),
     Ordering("web3wallet", " ORDER BY id", " ORDER BY id DESC"),
 ];
@@ -105,8 +139,15 @@ impl Order {
             None => (text.strip_prefix('+').unwrap_or(text), false),
         };
         let Ordering(name, up, down) = ORDERINGS.iter().find(|o| o.0 == field)?;
-        let cursor = if descending { " AND (created_at, id) < (?, ?)" } else { " AND (created_at, id) > (?, ?)" };
-        Some(Self { sql: if descending { down } else { up }, cursor: (*name == "created_at").then_some(cursor) })
+        let cursor = if descending {
+            " AND (created_at, id) < (?, ?)"
+        } else {
+            " AND (created_at, id) > (?, ?)"
+        };
+        Some(Self {
+            sql: if descending { down } else { up },
+            cursor: (*name == "created_at").then_some(cursor),
+        })
     }
     /// A page may start after a user: only an instant that never changes makes a cursor.
     #[must_use]
@@ -156,7 +197,11 @@ struct Statement {
 
 impl Statement {
     fn new(head: &'static str, tenant: &str) -> Self {
-        let mut this = Self { text: head.to_owned(), values: Vec::new(), tenant: tenant.to_owned() };
+        let mut this = Self {
+            text: head.to_owned(),
+            values: Vec::new(),
+            tenant: tenant.to_owned(),
+        };
         this.and(" WHERE instance_id = ?", &[&tenant]);
         this
     }
@@ -176,7 +221,8 @@ impl Statement {
         self.text.push_str(head);
         for index in 0..width {
             self.text.push_str(if index == 0 { "?" } else { ", ?" });
-            self.values.push(items.get(index).unwrap_or(last).to_value());
+            self.values
+                .push(items.get(index).unwrap_or(last).to_value());
         }
         self.text.push_str(tail);
     }
@@ -188,23 +234,36 @@ impl Statement {
         self.among(" AND id IN (", &search.ids.include, ")");
         self.among(" AND id NOT IN (", &search.ids.exclude, ")");
         self.among(" AND external_id IN (", &search.external_ids.include, ")");
-        self.among(" AND (external_id IS NULL OR external_id NOT IN (", &search.external_ids.exclude, "))");
+        self.among(
+            " AND (external_id IS NULL OR external_id NOT IN (",
+            &search.external_ids.exclude,
+            "))",
+        );
         self.among(" AND username_normal IN (", &search.usernames, ")");
         let tenant = self.tenant.clone();
         if !search.email_addresses.is_empty() {
-            self.and(" AND id IN (SELECT user_id FROM email_addresses WHERE instance_id = ?", &[&tenant]);
+            self.and(
+                " AND id IN (SELECT user_id FROM email_addresses WHERE instance_id = ?",
+                &[&tenant],
+            );
             self.among(" AND email_normal IN (", &search.email_addresses, "))");
         }
         if let Some(query) = &search.query {
             // `search` starts with the id, of which a part says nothing ("user_" would fit everybody).
-            self.and(" AND (id = ? OR substr(search, length(id) + 1) LIKE ? ESCAPE '\\')", &[query, &containing(query)]);
+            self.and(
+                " AND (id = ? OR substr(search, length(id) + 1) LIKE ? ESCAPE '\\')",
+                &[query, &containing(query)],
+            );
         }
         if let Some(query) = &search.email_address_query {
             let clause = " AND id IN (SELECT user_id FROM email_addresses WHERE instance_id = ? AND email_normal LIKE ? ESCAPE '\\')";
             self.and(clause, &[&tenant, &containing(query)]);
         }
         if let Some(query) = &search.username_query {
-            self.and(" AND username_normal LIKE ? ESCAPE '\\'", &[&containing(query)]);
+            self.and(
+                " AND username_normal LIKE ? ESCAPE '\\'",
+                &[&containing(query)],
+            );
         }
         if let Some(query) = &search.name_query {
             // SQLite's lower() knows ASCII only. Addresses and usernames are ASCII, so a query beyond it finds nothing but
@@ -251,13 +310,22 @@ mod tests {
     #[test]
     fn a_sign_says_whether_a_value_is_wanted() {
         let picks = Picks::read(&["a", "+b", "-c", "", "-"]);
-        assert_eq!((picks.include, picks.exclude), (vec!["a".to_owned(), "b".to_owned()], vec!["c".to_owned()]));
+        assert_eq!(
+            (picks.include, picks.exclude),
+            (vec!["a".to_owned(), "b".to_owned()], vec!["c".to_owned()])
+        );
     }
 
     #[test]
     fn orderings_are_read_and_only_created_at_has_a_cursor() {
-        assert_eq!(Order::read("-created_at").map(|o| (o.sql, o.has_cursor())), Some((" ORDER BY created_at DESC, id DESC", true)));
-        assert_eq!(Order::read("+username").map(|o| (o.sql, o.has_cursor())), Some((" ORDER BY username_normal NULLS LAST, id", false)));
+        assert_eq!(
+            Order::read("-created_at").map(|o| (o.sql, o.has_cursor())),
+            Some((" ORDER BY created_at DESC, id DESC", true))
+        );
+        assert_eq!(
+            Order::read("+username").map(|o| (o.sql, o.has_cursor())),
+            Some((" ORDER BY username_normal NULLS LAST, id", false))
+        );
         assert_eq!(Order::read("username,-created_at"), Order::read("username"));
         assert_eq!(Order::read("password_stored"), None);
         assert_eq!(Order::read(""), None);
@@ -269,19 +337,31 @@ mod tests {
         let search = Search {
             email_addresses: list(3),
             usernames: list(5),
-            ids: Picks { include: list(1), exclude: list(2) },
-            external_ids: Picks { include: list(7), exclude: list(9) },
+            ids: Picks {
+                include: list(1),
+                exclude: list(2),
+            },
+            external_ids: Picks {
+                include: list(7),
+                exclude: list(9),
+            },
             nobody: true,
             query: Some("q".to_owned()),
             email_address_query: Some("q".to_owned()),
             username_query: Some("q".to_owned()),
             name_query: Some("q".to_owned()),
             banned: Some(true),
-            bounds: BOUNDS.iter().map(|(_, clause)| (*clause, Timestamp(1))).collect(),
+            bounds: BOUNDS
+                .iter()
+                .map(|(_, clause)| (*clause, Timestamp(1)))
+                .collect(),
         };
         let mut statement = Statement::new(SELECT, "ins_1");
         statement.restrict(&search);
         assert_eq!(statement.text.matches('?').count(), statement.values.len());
-        assert_eq!(statement.text.matches('(').count(), statement.text.matches(')').count());
+        assert_eq!(
+            statement.text.matches('(').count(),
+            statement.text.matches(')').count()
+        );
     }
 }

@@ -10,46 +10,86 @@ pub const SELECT: &str = "SELECT instance_id, id, external_id, username, usernam
 /// The user with this id.
 pub async fn find(tx: &mut Tx, id: &UserId) -> Result<Option<UserRow>, DbError> {
     let tenant = tx.tenant().to_owned();
-    tx.first(const_format(SELECT, " WHERE instance_id = ? AND id = ?").as_str(), params![tenant, id]).await
+    tx.first(
+        const_format(SELECT, " WHERE instance_id = ? AND id = ?").as_str(),
+        params![tenant, id],
+    )
+    .await
 }
 
 /// The user with this id, locked until the transaction ends: what follows cannot be raced.
 pub async fn find_locked(tx: &mut Tx, id: &UserId) -> Result<Option<UserRow>, DbError> {
     let tenant = tx.tenant().to_owned();
-    tx.first(const_format(SELECT, " WHERE instance_id = ? AND id = ? $LOCK").as_str(), params![tenant, id]).await
+    tx.first(
+        const_format(SELECT, " WHERE instance_id = ? AND id = ? $LOCK").as_str(),
+        params![tenant, id],
+    )
+    .await
 }
 
 /// The user with this username (normal form).
 pub async fn by_username(tx: &mut Tx, normal: &str) -> Result<Option<UserRow>, DbError> {
     let tenant = tx.tenant().to_owned();
-    tx.first(const_format(SELECT, " WHERE instance_id = ? AND username_normal = ?").as_str(), params![tenant, normal]).await
+    tx.first(
+        const_format(SELECT, " WHERE instance_id = ? AND username_normal = ?").as_str(),
+        params![tenant, normal],
+    )
+    .await
 }
 
 /// The user with this external id.
 pub async fn by_external_id(tx: &mut Tx, external_id: &str) -> Result<Option<UserRow>, DbError> {
     let tenant = tx.tenant().to_owned();
-    tx.first(const_format(SELECT, " WHERE instance_id = ? AND external_id = ?").as_str(), params![tenant, external_id]).await
+    tx.first(
+        const_format(SELECT, " WHERE instance_id = ? AND external_id = ?").as_str(),
+        params![tenant, external_id],
+    )
+    .await
 }
 
 pub async fn insert(tx: &mut Tx, user: &UserRow) -> Result<(), DbError> {
-    tx.insert("users", UserRow::COLUMNS, &user.values()).await.map(drop)
+    tx.insert("users", UserRow::COLUMNS, &user.values())
+        .await
+        .map(drop)
 }
 
 /// Writes every column of a user that was read under lock in the same transaction.
 pub async fn update(tx: &mut Tx, user: &UserRow) -> Result<(), DbError> {
-    let sets: Vec<String> = UserRow::COLUMNS.iter().skip(2).map(|c| format!("{c} = ?")).collect();
+    let sets: Vec<String> = UserRow::COLUMNS
+        .iter()
+        .skip(2)
+        .map(|c| format!("{c} = ?"))
+        .collect();
     let mut values: Vec<Value> = user.values().split_off(2);
     values.extend(params![user.instance_id, user.id].iter().cloned());
-    tx.run(&format!("UPDATE users SET {} WHERE instance_id = ? AND id = ?", sets.join(", ")), &values).await.map(drop)
+    tx.run(
+        &format!(
+            "UPDATE users SET {} WHERE instance_id = ? AND id = ?",
+            sets.join(", ")
+        ),
+        &values,
+    )
+    .await
+    .map(drop)
 }
 
 pub async fn delete(tx: &mut Tx, id: &UserId) -> Result<u64, DbError> {
     let tenant = tx.tenant().to_owned();
-    tx.run("DELETE FROM users WHERE instance_id = ? AND id = ?", params![tenant, id]).await
+    tx.run(
+        "DELETE FROM users WHERE instance_id = ? AND id = ?",
+        params![tenant, id],
+    )
+    .await
 }
 
 /// Counts a failed attempt; locks the user where `max` is reached. One statement, so that parallel tries all count.
-pub async fn count_failure(tx: &mut Tx, id: &UserId, max: i64, until: Timestamp, now: Timestamp) -> Result<(), DbError> {
+pub async fn count_failure(
+    tx: &mut Tx,
+    id: &UserId,
+    max: i64,
+    until: Timestamp,
+    now: Timestamp,
+) -> Result<(), DbError> {
     let tenant = tx.tenant().to_owned();
     tx.run(
         "UPDATE users SET failed_attempts = failed_attempts + 1, locked = CASE WHEN failed_attempts + 1 >= ? THEN ? ELSE locked END, locked_until = CASE WHEN failed_attempts + 1 >= ? THEN CAST(? AS BIGINT) ELSE locked_until END, updated_at = ? WHERE instance_id = ? AND id = ?",
@@ -68,11 +108,22 @@ pub async fn signed_in(tx: &mut Tx, id: &UserId, now: Timestamp) -> Result<(), D
 /// Notes activity.
 pub async fn active(tx: &mut Tx, id: &UserId, now: Timestamp) -> Result<(), DbError> {
     let tenant = tx.tenant().to_owned();
-    tx.run("UPDATE users SET last_active_at = ? WHERE instance_id = ? AND id = ?", params![now, tenant, id]).await.map(drop)
+    tx.run(
+        "UPDATE users SET last_active_at = ? WHERE instance_id = ? AND id = ?",
+        params![now, tenant, id],
+    )
+    .await
+    .map(drop)
 }
 
 /// Makes an email address the primary one.
-pub async fn set_primary_email(tx: &mut Tx, id: &UserId, email: Option<&IdentificationId>, normal: Option<&str>, now: Timestamp) -> Result<(), DbError> {
+pub async fn set_primary_email(
+    tx: &mut Tx,
+    id: &UserId,
+    email: Option<&IdentificationId>,
+    normal: Option<&str>,
+    now: Timestamp,
+) -> Result<(), DbError> {
     let tenant = tx.tenant().to_owned();
     tx.run("UPDATE users SET primary_email_address_id = ?, primary_email_normal = ?, updated_at = ? WHERE instance_id = ? AND id = ?", params![email, normal, now, tenant, id]).await.map(drop)
 }

@@ -30,6 +30,10 @@ impl VerificationRow {
     /// The status as it is now: an open one past its end is expired.
     #[must_use]
     pub fn status_at(&self, now: Timestamp) -> &str {
-        if self.status == "unverified" && self.expire_at <= now { "expired" } else { &self.status }
+        if self.status == "unverified" && self.expire_at <= now {
+            "expired"
+        } else {
+            &self.status
+        }
     }
 }

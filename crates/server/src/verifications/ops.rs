@@ -14,7 +14,10 @@ use usher_types::{ApiError, Result};
 pub const TEST_CODE: &str = "424242";
 
 fn code_hash(cx: &Cx, id: &VerificationId, code: &str) -> String {
-    digest::b64url(&digest::hmac_sha256(&cx.instance.code_key, format!("{id}:{code}").as_bytes()))
+    digest::b64url(&digest::hmac_sha256(
+        &cx.instance.code_key,
+        format!("{id}:{code}").as_bytes(),
+    ))
 }
 
 /// Whether the code goes to a person.
@@ -31,21 +34,38 @@ pub enum Delivery {
 ///
 /// # Errors
 /// 429 `verification_code_too_many_requests`.
-pub async fn start_email_code(cx: &Cx, tx: &mut Tx, strategy: &'static str, address: &EmailAddress, previous: Option<&VerificationId>, delivery: Delivery) -> Result<VerificationRow> {
+pub async fn start_email_code(
+    cx: &Cx,
+    tx: &mut Tx,
+    strategy: &'static str,
+    address: &EmailAddress,
+    previous: Option<&VerificationId>,
+    delivery: Delivery,
+) -> Result<VerificationRow> {
     let test = cx.instance.test_mode() && address.is_test();
     if let Some(id) = previous
         && let Some(old) = store::find(tx, id).await?
     {
         let waited = cx.now.since(old.created_at);
         // Test identities are exempt: nothing is sent to them.
-        if waited < RESEND_AFTER_MS && old.target.as_deref() == Some(address.as_str()) && old.strategy == strategy && !test {
+        if waited < RESEND_AFTER_MS
+            && old.target.as_deref() == Some(address.as_str())
+            && old.strategy == strategy
+            && !test
+        {
             let wait = u32::try_from((RESEND_AFTER_MS - waited + 999) / 1000).unwrap_or(30);
-            return Err(refuse::verification_code_too_many_requests().retry_after(wait).into());
+            return Err(refuse::verification_code_too_many_requests()
+                .retry_after(wait)
+                .into());
         }
         store::fail(tx, id).await?;
     }
     let id = VerificationId::compose(cx.now, &cx.fresh());
-    let code = if test { TEST_CODE.to_owned() } else { cx.app.rng.digits(6) };
+    let code = if test {
+        TEST_CODE.to_owned()
+    } else {
+        cx.app.rng.digits(6)
+    };
     let row = VerificationRow {
         instance_id: cx.instance.row.id.clone(),
         strategy: strategy.to_owned(),
@@ -79,7 +99,13 @@ pub enum Outcome {
 ///
 /// # Errors
 /// The database's.
-pub async fn attempt(cx: &Cx, tx: &mut Tx, id: &VerificationId, code: &str, client: Option<&ClientId>) -> Result<Outcome> {
+pub async fn attempt(
+    cx: &Cx,
+    tx: &mut Tx,
+    id: &VerificationId,
+    code: &str,
+    client: Option<&ClientId>,
+) -> Result<Outcome> {
     let Some(row) = store::find(tx, id).await? else {
         return Ok(Outcome::Refused(refuse::verification_missing()));
     };
@@ -97,12 +123,17 @@ pub async fn attempt(cx: &Cx, tx: &mut Tx, id: &VerificationId, code: &str, clie
         return Ok(Outcome::Refused(refuse::verification_failed()));
     }
     let given = code_hash(cx, id, code.trim());
-    let right = row.code_hash.as_ref().is_some_and(|kept| digest::equal(kept.as_bytes(), given.as_bytes()));
+    let right = row
+        .code_hash
+        .as_ref()
+        .is_some_and(|kept| digest::equal(kept.as_bytes(), given.as_bytes()));
     if !right {
         if row.attempts + 1 >= CODE_TRIES {
             store::fail(tx, id).await?;
         }
-        return Ok(Outcome::Refused(refuse::form_code_incorrect("code").at("code")));
+        return Ok(Outcome::Refused(
+            refuse::form_code_incorrect("code").at("code"),
+        ));
     }
     if !store::succeed(tx, id, client).await? {
         return Ok(Outcome::Refused(refuse::verification_already_verified()));

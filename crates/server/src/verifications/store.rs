@@ -5,7 +5,13 @@ use usher_types::Timestamp;
 use usher_types::id::{ClientId, VerificationId};
 
 pub async fn insert(tx: &mut Tx, verification: &VerificationRow) -> Result<(), DbError> {
-    tx.insert("verifications", VerificationRow::COLUMNS, &verification.values()).await.map(drop)
+    tx.insert(
+        "verifications",
+        VerificationRow::COLUMNS,
+        &verification.values(),
+    )
+    .await
+    .map(drop)
 }
 
 pub async fn find(tx: &mut Tx, id: &VerificationId) -> Result<Option<VerificationRow>, DbError> {
@@ -15,14 +21,23 @@ pub async fn find(tx: &mut Tx, id: &VerificationId) -> Result<Option<Verificatio
 
 /// Takes one try of an open verification, before the code is looked at: parallel guesses each cost one, and the row
 /// count is the answer.
-pub async fn take_try(tx: &mut Tx, id: &VerificationId, max: i64, now: Timestamp) -> Result<bool, DbError> {
+pub async fn take_try(
+    tx: &mut Tx,
+    id: &VerificationId,
+    max: i64,
+    now: Timestamp,
+) -> Result<bool, DbError> {
     let tenant = tx.tenant().to_owned();
     let taken = tx.run("UPDATE verifications SET attempts = attempts + 1 WHERE instance_id = ? AND id = ? AND status = 'unverified' AND attempts < ? AND expire_at > ?", params![tenant, id, max, now]).await?;
     Ok(taken == 1)
 }
 
 /// Consumes an open verification: true for exactly one caller.
-pub async fn succeed(tx: &mut Tx, id: &VerificationId, client: Option<&ClientId>) -> Result<bool, DbError> {
+pub async fn succeed(
+    tx: &mut Tx,
+    id: &VerificationId,
+    client: Option<&ClientId>,
+) -> Result<bool, DbError> {
     let tenant = tx.tenant().to_owned();
     Ok(tx.run("UPDATE verifications SET status = 'verified', code_hash = NULL, verified_at_client = ? WHERE instance_id = ? AND id = ? AND status = 'unverified'", params![client, tenant, id]).await? == 1)
 }
@@ -36,7 +51,12 @@ pub async fn fail(tx: &mut Tx, id: &VerificationId) -> Result<(), DbError> {
 /// Marks a verified one as waiting for the other flow to take it over.
 pub async fn set_status(tx: &mut Tx, id: &VerificationId, status: &str) -> Result<(), DbError> {
     let tenant = tx.tenant().to_owned();
-    tx.run("UPDATE verifications SET status = ? WHERE instance_id = ? AND id = ?", params![status, tenant, id]).await.map(drop)
+    tx.run(
+        "UPDATE verifications SET status = ? WHERE instance_id = ? AND id = ?",
+        params![status, tenant, id],
+    )
+    .await
+    .map(drop)
 }
 
 /// Consumes a transferable verification: true for exactly one caller.
@@ -47,5 +67,9 @@ pub async fn take_transfer(tx: &mut Tx, id: &VerificationId) -> Result<bool, DbE
 
 /// Forgets what ended before `before`, of every instance: the housekeeping job's.
 pub async fn sweep(tx: &mut Tx, before: Timestamp) -> Result<u64, DbError> {
-    tx.run("DELETE FROM verifications WHERE expire_at < ?", params![before]).await
+    tx.run(
+        "DELETE FROM verifications WHERE expire_at < ?",
+        params![before],
+    )
+    .await
 }

@@ -158,7 +158,7 @@ refusals! {
     invalid_action_for_session() = 400, "invalid_action_for_session", "Invalid action", "The session's state does not allow this.";
     /// The strategy is not one that this user can use now.
     strategy_for_user_invalid() = 400, "strategy_for_user_invalid", "Invalid strategy for this user", "This verification strategy is not available for this account.";
-    /// There is nothing to transfer. 
+    /// There is nothing to transfer.
     account_transfer_invalid() = 400, "account_transfer_invalid", "Nothing to transfer", "There is no verified external account to transfer from.";
     /// A sign-up that is over.
     sign_up_cannot_be_updated() = 403, "sign_up_cannot_be_updated", "Not allowed", "This sign-up is over and can't be changed.";
@@ -242,13 +242,24 @@ refusals! {
 /// `kind` has no such resource in this instance. The id is not echoed.
 #[must_use]
 pub fn resource_not_found(kind: &str) -> ApiError {
-    ApiError::new(404, "resource_not_found", "Not found", format!("No {kind} was found with this id."))
+    ApiError::new(
+        404,
+        "resource_not_found",
+        "Not found",
+        format!("No {kind} was found with this id."),
+    )
 }
 
 /// A text over its limit, with the code that the wire uses for every length.
 #[must_use]
 pub fn too_long(param: &str, max: usize) -> ApiError {
-    ApiError::new(422, "form_param_max_length_exceeded", "is too long", format!("{} can have at most {max} characters.", words(param))).at(param)
+    ApiError::new(
+        422,
+        "form_param_max_length_exceeded",
+        "is too long",
+        format!("{} can have at most {max} characters.", words(param)),
+    )
+    .at(param)
 }
 
 /// The identifier `param` is taken.
@@ -260,5 +271,11 @@ pub fn identifier_taken(param: &str) -> ApiError {
 /// This user is signed in on this client already; `session` is theirs on the same client, never another's.
 #[must_use]
 pub fn identifier_already_signed_in(session: &str) -> ApiError {
-    ApiError::new(400, "identifier_already_signed_in", "Already signed in", "You're already signed in.").with("session_id", session)
+    ApiError::new(
+        400,
+        "identifier_already_signed_in",
+        "Already signed in",
+        "You're already signed in.",
+    )
+    .with("session_id", session)
 }

@@ -19,9 +19,20 @@ pub(super) async fn for_server(cx: &Cx, session: &SessionRow, life_secs: i64) ->
         return Err(missing().into());
     }
     let mut tx = cx.read().await?;
-    users::store::find(&mut tx, &session.user_id).await?.filter(|u| !u.banned).ok_or_else(missing)?;
-    let client = clients::store::find(&mut tx, &session.client_id).await?.ok_or_else(missing)?;
-    token::mint(cx, session, cx.request.origin.as_deref().unwrap_or_default(), life_secs, client.authenticated_at)
+    users::store::find(&mut tx, &session.user_id)
+        .await?
+        .filter(|u| !u.banned)
+        .ok_or_else(missing)?;
+    let client = clients::store::find(&mut tx, &session.client_id)
+        .await?
+        .ok_or_else(missing)?;
+    token::mint(
+        cx,
+        session,
+        cx.request.origin.as_deref().unwrap_or_default(),
+        life_secs,
+        client.authenticated_at,
+    )
 }
 
 /// The session that a valid session token of this instance is of; it may have ended meanwhile.
@@ -29,6 +40,11 @@ pub(super) fn session_of(cx: &Cx, token: &str) -> Option<SessionId> {
     let claims = token::verify(cx, token)?;
     let secs = |name: &str| claims.get(name).and_then(Value::as_i64);
     let now = cx.now.secs();
-    let valid = secs("exp").is_some_and(|exp| exp > now) && secs("nbf").is_some_and(|nbf| nbf <= now);
-    claims.get("sid").and_then(Value::as_str).filter(|_| valid).and_then(SessionId::parse)
+    let valid =
+        secs("exp").is_some_and(|exp| exp > now) && secs("nbf").is_some_and(|nbf| nbf <= now);
+    claims
+        .get("sid")
+        .and_then(Value::as_str)
+        .filter(|_| valid)
+        .and_then(SessionId::parse)
 }

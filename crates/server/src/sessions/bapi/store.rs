@@ -31,12 +31,25 @@ impl Filter<'_> {
             and(" AND user_id = ?", params![user]);
         }
         let idle = settings.session_inactivity_secs;
-        let awake = if idle > 0 { now.plus_secs(-idle) } else { Timestamp(i64::MIN) };
+        let awake = if idle > 0 {
+            now.plus_secs(-idle)
+        } else {
+            Timestamp(i64::MIN)
+        };
         match self.status {
             None => {}
-            Some("active") => and(" AND status = 'active' AND expire_at > ? AND last_active_at >= ?", params![now, awake]),
-            Some("expired") => and(" AND (status = 'expired' OR (status = 'active' AND expire_at <= ?))", params![now]),
-            Some("abandoned") => and(" AND (status = 'abandoned' OR (status = 'active' AND expire_at > ? AND last_active_at < ?))", params![now, awake]),
+            Some("active") => and(
+                " AND status = 'active' AND expire_at > ? AND last_active_at >= ?",
+                params![now, awake],
+            ),
+            Some("expired") => and(
+                " AND (status = 'expired' OR (status = 'active' AND expire_at <= ?))",
+                params![now],
+            ),
+            Some("abandoned") => and(
+                " AND (status = 'abandoned' OR (status = 'active' AND expire_at > ? AND last_active_at < ?))",
+                params![now, awake],
+            ),
             Some(other) => and(" AND status = ?", params![other]),
         }
         (text, values)
@@ -44,16 +57,44 @@ impl Filter<'_> {
 }
 
 /// A page of sessions, newest first.
-pub(super) async fn list(tx: &mut Tx, filter: &Filter<'_>, now: Timestamp, settings: &Settings, limit: i64, offset: i64) -> Result<Vec<SessionRow>, DbError> {
+pub(super) async fn list(
+    tx: &mut Tx,
+    filter: &Filter<'_>,
+    now: Timestamp,
+    settings: &Settings,
+    limit: i64,
+    offset: i64,
+) -> Result<Vec<SessionRow>, DbError> {
     let (clauses, mut values) = filter.sql(tx.tenant(), now, settings);
     values.extend_from_slice(params![limit, offset]);
     let columns = SessionRow::COLUMNS.join(", ");
-    tx.all(&["SELECT ", &columns, " FROM sessions", &clauses, " ORDER BY created_at DESC, id DESC LIMIT ? OFFSET ?"].concat(), &values).await
+    tx.all(
+        &[
+            "SELECT ",
+            &columns,
+            " FROM sessions",
+            &clauses,
+            " ORDER BY created_at DESC, id DESC LIMIT ? OFFSET ?",
+        ]
+        .concat(),
+        &values,
+    )
+    .await
 }
 
 /// How many sessions fit.
-pub(super) async fn count(tx: &mut Tx, filter: &Filter<'_>, now: Timestamp, settings: &Settings) -> Result<i64, DbError> {
+pub(super) async fn count(
+    tx: &mut Tx,
+    filter: &Filter<'_>,
+    now: Timestamp,
+    settings: &Settings,
+) -> Result<i64, DbError> {
     let (clauses, values) = filter.sql(tx.tenant(), now, settings);
-    let row: Option<(i64,)> = tx.first(&["SELECT count(*) FROM sessions", &clauses].concat(), &values).await?;
+    let row: Option<(i64,)> = tx
+        .first(
+            &["SELECT count(*) FROM sessions", &clauses].concat(),
+            &values,
+        )
+        .await?;
     Ok(row.map_or(0, |(n,)| n))
 }

@@ -91,10 +91,12 @@ pub(super) const UPDATE: &[Field] = &[
     text("username", NAME).about("Null or empty clears it."),
     text("profile_image_id", 80).about("There are none yet."),
     secret("password", PASSWORD),
-    secret("password_digest", DIGEST).about("A digest made by another system, together with `password_hasher`."),
+    secret("password_digest", DIGEST)
+        .about("A digest made by another system, together with `password_hasher`."),
     text("password_hasher", 64),
     flag("skip_password_checks").about("Take a password that the policy refuses."),
-    flag("sign_out_of_other_sessions").about("Revoke every session of the user. Only together with a password."),
+    flag("sign_out_of_other_sessions")
+        .about("Revoke every session of the user. Only together with a password."),
     secret("totp_secret", NAME).about("Not offered yet: refused unless empty."),
     texts("backup_codes", 100, NAME).about("Not offered yet: refused unless empty."),
     flag("delete_self_enabled"),
@@ -104,24 +106,39 @@ pub(super) const UPDATE: &[Field] = &[
     int("create_organizations_limit", 0, i64::MAX).about("0 is without limit, as null is."),
     text("created_at", 40).about("RFC 3339; not in the future."),
     flag("bypass_client_trust"),
-    object("public_metadata", MAX_BYTES).about("Before API version 2026-05-12 only; replaces the whole object."),
-    object("private_metadata", MAX_BYTES).about("Before API version 2026-05-12 only; replaces the whole object."),
-    object("unsafe_metadata", MAX_BYTES).about("Before API version 2026-05-12 only; replaces the whole object."),
+    object("public_metadata", MAX_BYTES)
+        .about("Before API version 2026-05-12 only; replaces the whole object."),
+    object("private_metadata", MAX_BYTES)
+        .about("Before API version 2026-05-12 only; replaces the whole object."),
+    object("unsafe_metadata", MAX_BYTES)
+        .about("Before API version 2026-05-12 only; replaces the whole object."),
 ];
 
-pub(super) const METADATA: &[Field] = &[object("public_metadata", MAX_BYTES), object("private_metadata", MAX_BYTES), object("unsafe_metadata", MAX_BYTES)];
+pub(super) const METADATA: &[Field] = &[
+    object("public_metadata", MAX_BYTES),
+    object("private_metadata", MAX_BYTES),
+    object("unsafe_metadata", MAX_BYTES),
+];
 
 /// More are taken than the 50 that are allowed, so that the refusal is the one that SDKs expect.
-pub(super) const BULK: &[Field] = &[texts("user_ids", 10_000, 80).required().about("1 to 50 users.")];
+pub(super) const BULK: &[Field] = &[texts("user_ids", 10_000, 80)
+    .required()
+    .about("1 to 50 users.")];
 /// Users that one bulk request may name.
 pub(super) const BULK_LIMIT: usize = 50;
 
 pub(super) const VERIFY_PASSWORD: &[Field] = &[secret("password", DIGEST).required()];
-pub(super) const REMOVE_PASSWORD: &[Field] = &[flag("sign_out_of_other_sessions").about("Revoke every session of the user.")];
-pub(super) const DISTRUST_PASSWORD: &[Field] = &[flag("revoke_all_sessions").about("Revoke every session of the user.")];
+pub(super) const REMOVE_PASSWORD: &[Field] =
+    &[flag("sign_out_of_other_sessions").about("Revoke every session of the user.")];
+pub(super) const DISTRUST_PASSWORD: &[Field] =
+    &[flag("revoke_all_sessions").about("Revoke every session of the user.")];
 
 pub(super) const REPLACE_EMAIL: &[Field] = &[
     text("email_address", IDENTIFIER).required(),
-    word("identification_status", &["verified", "reserved", "unverified"]).about("`verified` when left out."),
+    word(
+        "identification_status",
+        &["verified", "reserved", "unverified"],
+    )
+    .about("`verified` when left out."),
     flag("notify_primary_email_address_changed").about("No mail is sent yet."),
 ];

@@ -15,38 +15,129 @@ use crate::identifiers::ops::Standing;
 use crate::route::{Call, Op, Reply};
 use schemars::JsonSchema;
 use serde::Serialize;
-use usher_types::error::codes as refuse;
 use usher_types::Result;
+use usher_types::error::codes as refuse;
 
 /// What is served.
 pub const OPS: &[Op] = &[
-    Op::bapi("GET", "/v1/users", "GetUserList", handler!(get_list)).fields(fields::LIST).answers::<Vec<UserResource>>(),
-    Op::bapi("GET", "/v1/users/count", "GetUsersCount", handler!(get_count)).fields(fields::COUNT).answers::<TotalCount>(),
-    Op::bapi("POST", "/v1/users", "CreateUser", handler!(post)).fields(fields::CREATE).answers::<UserResource>(),
+    Op::bapi("GET", "/v1/users", "GetUserList", handler!(get_list))
+        .fields(fields::LIST)
+        .answers::<Vec<UserResource>>(),
+    Op::bapi(
+        "GET",
+        "/v1/users/count",
+        "GetUsersCount",
+        handler!(get_count),
+    )
+    .fields(fields::COUNT)
+    .answers::<TotalCount>(),
+    Op::bapi("POST", "/v1/users", "CreateUser", handler!(post))
+        .fields(fields::CREATE)
+        .answers::<UserResource>(),
     Op::bapi("GET", "/v1/users/{user_id}", "GetUser", handler!(get)).answers::<UserResource>(),
-    Op::bapi("PATCH", "/v1/users/{user_id}", "UpdateUser", handler!(patch)).fields(fields::UPDATE).answers::<UserResource>(),
-    Op::bapi("DELETE", "/v1/users/{user_id}", "DeleteUser", handler!(delete)).answers::<DeletedUser>(),
-    Op::bapi("PATCH", "/v1/users/{user_id}/metadata", "UpdateUserMetadata", handler!(patch_metadata)).fields(fields::METADATA).answers::<UserResource>(),
-    Op::bapi("PUT", "/v1/users/{user_id}/metadata", "ReplaceUserMetadata", handler!(put_metadata)).fields(fields::METADATA).answers::<UserResource>(),
-    Op::bapi("POST", "/v1/users/ban", "UsersBan", handler!(ban_many)).fields(fields::BULK).answers::<Vec<UserResource>>(),
-    Op::bapi("POST", "/v1/users/unban", "UsersUnban", handler!(unban_many)).fields(fields::BULK).answers::<Vec<UserResource>>(),
+    Op::bapi(
+        "PATCH",
+        "/v1/users/{user_id}",
+        "UpdateUser",
+        handler!(patch),
+    )
+    .fields(fields::UPDATE)
+    .answers::<UserResource>(),
+    Op::bapi(
+        "DELETE",
+        "/v1/users/{user_id}",
+        "DeleteUser",
+        handler!(delete),
+    )
+    .answers::<DeletedUser>(),
+    Op::bapi(
+        "PATCH",
+        "/v1/users/{user_id}/metadata",
+        "UpdateUserMetadata",
+        handler!(patch_metadata),
+    )
+    .fields(fields::METADATA)
+    .answers::<UserResource>(),
+    Op::bapi(
+        "PUT",
+        "/v1/users/{user_id}/metadata",
+        "ReplaceUserMetadata",
+        handler!(put_metadata),
+    )
+    .fields(fields::METADATA)
+    .answers::<UserResource>(),
+    Op::bapi("POST", "/v1/users/ban", "UsersBan", handler!(ban_many))
+        .fields(fields::BULK)
+        .answers::<Vec<UserResource>>(),
+    Op::bapi(
+        "POST",
+        "/v1/users/unban",
+        "UsersUnban",
+        handler!(unban_many),
+    )
+    .fields(fields::BULK)
+    .answers::<Vec<UserResource>>(),
     Op::bapi("POST", "/v1/users/{user_id}/ban", "BanUser", handler!(ban)).answers::<UserResource>(),
-    Op::bapi("POST", "/v1/users/{user_id}/unban", "UnbanUser", handler!(unban)).answers::<UserResource>(),
-    Op::bapi("POST", "/v1/users/{user_id}/lock", "LockUser", handler!(lock)).answers::<UserResource>(),
-    Op::bapi("POST", "/v1/users/{user_id}/unlock", "UnlockUser", handler!(unlock)).answers::<UserResource>(),
-    Op::bapi("POST", "/v1/users/{user_id}/verify_password", "VerifyPassword", handler!(verify_password))
-        .fields(fields::VERIFY_PASSWORD)
-        .answers::<PasswordVerified>(),
-    Op::bapi("POST", "/v1/users/{user_id}/remove_password", "RemoveUserPassword", handler!(remove_password))
-        .fields(fields::REMOVE_PASSWORD)
-        .answers::<UserResource>(),
-    Op::bapi("POST", "/v1/users/{user_id}/password/set_compromised", "SetUserPasswordCompromised", handler!(distrust_password))
-        .fields(fields::DISTRUST_PASSWORD)
-        .answers::<UserResource>(),
-    Op::bapi("POST", "/v1/users/{user_id}/password/unset_compromised", "UnsetUserPasswordCompromised", handler!(trust_password)).answers::<UserResource>(),
-    Op::bapi("PUT", "/v1/users/{user_id}/email_address", "ReplaceUserEmailAddress", handler!(put_email_address))
-        .fields(fields::REPLACE_EMAIL)
-        .answers::<UserResource>(),
+    Op::bapi(
+        "POST",
+        "/v1/users/{user_id}/unban",
+        "UnbanUser",
+        handler!(unban),
+    )
+    .answers::<UserResource>(),
+    Op::bapi(
+        "POST",
+        "/v1/users/{user_id}/lock",
+        "LockUser",
+        handler!(lock),
+    )
+    .answers::<UserResource>(),
+    Op::bapi(
+        "POST",
+        "/v1/users/{user_id}/unlock",
+        "UnlockUser",
+        handler!(unlock),
+    )
+    .answers::<UserResource>(),
+    Op::bapi(
+        "POST",
+        "/v1/users/{user_id}/verify_password",
+        "VerifyPassword",
+        handler!(verify_password),
+    )
+    .fields(fields::VERIFY_PASSWORD)
+    .answers::<PasswordVerified>(),
+    Op::bapi(
+        "POST",
+        "/v1/users/{user_id}/remove_password",
+        "RemoveUserPassword",
+        handler!(remove_password),
+    )
+    .fields(fields::REMOVE_PASSWORD)
+    .answers::<UserResource>(),
+    Op::bapi(
+        "POST",
+        "/v1/users/{user_id}/password/set_compromised",
+        "SetUserPasswordCompromised",
+        handler!(distrust_password),
+    )
+    .fields(fields::DISTRUST_PASSWORD)
+    .answers::<UserResource>(),
+    Op::bapi(
+        "POST",
+        "/v1/users/{user_id}/password/unset_compromised",
+        "UnsetUserPasswordCompromised",
+        handler!(trust_password),
+    )
+    .answers::<UserResource>(),
+    Op::bapi(
+        "PUT",
+        "/v1/users/{user_id}/email_address",
+        "ReplaceUserEmailAddress",
+        handler!(put_email_address),
+    )
+    .fields(fields::REPLACE_EMAIL)
+    .answers::<UserResource>(),
 ];
 
 /// How many there are.
@@ -83,7 +174,13 @@ pub struct PasswordVerified {
 }
 
 fn shown(cx: &Cx, found: &Found) -> UserResource {
-    UserResource::new(&found.user, &found.emails, &cx.instance, cx.now, Audience::Server)
+    UserResource::new(
+        &found.user,
+        &found.emails,
+        &cx.instance,
+        cx.now,
+        Audience::Server,
+    )
 }
 
 fn all_shown(cx: &Cx, found: &[Found]) -> Vec<UserResource> {
@@ -98,7 +195,10 @@ async fn get_list(cx: &Cx, call: &Call) -> Result<Reply> {
 
 async fn get_count(cx: &Cx, call: &Call) -> Result<Reply> {
     let total_count = list::count(cx, &read::search(&call.form)?).await?;
-    Reply::json(&TotalCount { object: "total_count", total_count })
+    Reply::json(&TotalCount {
+        object: "total_count",
+        total_count,
+    })
 }
 
 async fn get(cx: &Cx, call: &Call) -> Result<Reply> {
@@ -114,12 +214,20 @@ async fn post(cx: &Cx, call: &Call) -> Result<Reply> {
 
 async fn patch(cx: &Cx, call: &Call) -> Result<Reply> {
     let change = read::change(cx, &call.form)?;
-    Reply::json(&shown(cx, &update::update(cx, call.param("user_id"), &change).await?))
+    Reply::json(&shown(
+        cx,
+        &update::update(cx, call.param("user_id"), &change).await?,
+    ))
 }
 
 async fn delete(cx: &Cx, call: &Call) -> Result<Reply> {
     let user = remove::remove(cx, call.param("user_id")).await?;
-    Reply::json(&DeletedUser { object: "user", id: user.id.into(), deleted: true, external_id: user.external_id })
+    Reply::json(&DeletedUser {
+        object: "user",
+        id: user.id.into(),
+        deleted: true,
+        external_id: user.external_id,
+    })
 }
 
 async fn patch_metadata(cx: &Cx, call: &Call) -> Result<Reply> {
@@ -132,7 +240,10 @@ async fn put_metadata(cx: &Cx, call: &Call) -> Result<Reply> {
 
 async fn change_metadata(cx: &Cx, call: &Call, how: How) -> Result<Reply> {
     let new = read::metadata(&call.form);
-    Reply::json(&shown(cx, &metadata::update(cx, call.param("user_id"), &new, how).await?))
+    Reply::json(&shown(
+        cx,
+        &metadata::update(cx, call.param("user_id"), &new, how).await?,
+    ))
 }
 
 async fn ban(cx: &Cx, call: &Call) -> Result<Reply> {
@@ -152,7 +263,12 @@ async fn unlock(cx: &Cx, call: &Call) -> Result<Reply> {
 }
 
 async fn distrust_password(cx: &Cx, call: &Call) -> Result<Reply> {
-    decide_one(cx, call, Decision::DistrustPassword(sessions(call, "revoke_all_sessions"))).await
+    decide_one(
+        cx,
+        call,
+        Decision::DistrustPassword(sessions(call, "revoke_all_sessions")),
+    )
+    .await
 }
 
 async fn trust_password(cx: &Cx, call: &Call) -> Result<Reply> {
@@ -162,7 +278,9 @@ async fn trust_password(cx: &Cx, call: &Call) -> Result<Reply> {
 async fn decide_one(cx: &Cx, call: &Call, decision: Decision) -> Result<Reply> {
     let id = list::parse_id(call.param("user_id"))?;
     let found = decide(cx, &[id], decision).await?;
-    let found = found.first().ok_or_else(|| refuse::resource_not_found("user"))?;
+    let found = found
+        .first()
+        .ok_or_else(|| refuse::resource_not_found("user"))?;
     Reply::json(&shown(cx, found))
 }
 
@@ -180,34 +298,58 @@ async fn decide_many(cx: &Cx, call: &Call, decision: Decision) -> Result<Reply> 
         return Err(refuse::form_param_nil("user ids").at("user_ids").into());
     }
     if ids.len() > fields::BULK_LIMIT {
-        return Err(refuse::bulk_size_exceeded(&fields::BULK_LIMIT.to_string()).at("user_ids").into());
+        return Err(refuse::bulk_size_exceeded(&fields::BULK_LIMIT.to_string())
+            .at("user_ids")
+            .into());
     }
-    let ids = ids.into_iter().map(list::parse_id).collect::<Result<Vec<_>>>()?;
+    let ids = ids
+        .into_iter()
+        .map(list::parse_id)
+        .collect::<Result<Vec<_>>>()?;
     Reply::json(&all_shown(cx, &decide(cx, &ids, decision).await?))
 }
 
 async fn verify_password(cx: &Cx, call: &Call) -> Result<Reply> {
-    update::verify_password(cx, call.param("user_id"), call.form.text("password").unwrap_or_default()).await?;
+    update::verify_password(
+        cx,
+        call.param("user_id"),
+        call.form.text("password").unwrap_or_default(),
+    )
+    .await?;
     Reply::json(&PasswordVerified { verified: true })
 }
 
 async fn remove_password(cx: &Cx, call: &Call) -> Result<Reply> {
     let sessions = sessions(call, "sign_out_of_other_sessions");
-    Reply::json(&shown(cx, &remove::remove_password(cx, call.param("user_id"), sessions).await?))
+    Reply::json(&shown(
+        cx,
+        &remove::remove_password(cx, call.param("user_id"), sessions).await?,
+    ))
 }
 
 fn sessions(call: &Call, flag: &str) -> Sessions {
-    if call.form.flag(flag) == Some(true) { Sessions::End } else { Sessions::Keep }
+    if call.form.flag(flag) == Some(true) {
+        Sessions::End
+    } else {
+        Sessions::Keep
+    }
 }
 
 async fn put_email_address(cx: &Cx, call: &Call) -> Result<Reply> {
     let param = "email_address";
-    let address = call.form.text(param).and_then(EmailAddress::parse).ok_or_else(|| refuse::form_param_format_invalid("email address").at(param))?;
+    let address = call
+        .form
+        .text(param)
+        .and_then(EmailAddress::parse)
+        .ok_or_else(|| refuse::form_param_format_invalid("email address").at(param))?;
     let standing = match call.form.text("identification_status") {
         Some("reserved") => Standing::Reserved,
         Some("unverified") => Standing::Unverified,
         _ => Standing::Verified,
     };
     let user = list::parse_id(call.param("user_id"))?;
-    Reply::json(&shown(cx, &identifiers::ops::replace(cx, &user, &address, standing).await?))
+    Reply::json(&shown(
+        cx,
+        &identifiers::ops::replace(cx, &user, &address, standing).await?,
+    ))
 }

@@ -19,12 +19,23 @@ const METADATA_APART: &str = "2026-05-12";
 
 /// The filters of a list.
 pub(super) fn search(form: &Form) -> Result<Search, ApiError> {
-    let given = |name: &str| form.texts(name).into_iter().filter(|v| !v.is_empty()).collect::<Vec<_>>();
+    let given = |name: &str| {
+        form.texts(name)
+            .into_iter()
+            .filter(|v| !v.is_empty())
+            .collect::<Vec<_>>()
+    };
     let owned = |name: &str| form.text(name).map(str::to_owned);
     let accounts = given("provider_user_id");
     match (form.text("provider"), accounts.is_empty()) {
-        (Some(_), true) => return Err(refuse::form_conditional_param_missing("provider_user_id").at("provider_user_id")),
-        (None, false) => return Err(refuse::form_conditional_param_missing("provider").at("provider")),
+        (Some(_), true) => {
+            return Err(
+                refuse::form_conditional_param_missing("provider_user_id").at("provider_user_id")
+            );
+        }
+        (None, false) => {
+            return Err(refuse::form_conditional_param_missing("provider").at("provider"));
+        }
         _ => {}
     }
     // Nobody has any of these yet: a filter for one fits no user, a filter against one fits all.
@@ -34,8 +45,14 @@ pub(super) fn search(form: &Form) -> Result<Search, ApiError> {
         || form.text("phone_number_query").is_some()
         || !Picks::read(&given("organization_id")).include.is_empty();
     Ok(Search {
-        email_addresses: given("email_address").iter().map(|a| a.to_ascii_lowercase()).collect(),
-        usernames: given("username").iter().map(|n| normal_username(n)).collect(),
+        email_addresses: given("email_address")
+            .iter()
+            .map(|a| a.to_ascii_lowercase())
+            .collect(),
+        usernames: given("username")
+            .iter()
+            .map(|n| normal_username(n))
+            .collect(),
         ids: Picks::read(&given("user_id")),
         external_ids: Picks::read(&given("external_id")),
         nobody,
@@ -44,20 +61,35 @@ pub(super) fn search(form: &Form) -> Result<Search, ApiError> {
         username_query: owned("username_query"),
         name_query: owned("name_query"),
         banned: form.flag("banned"),
-        bounds: BOUNDS.iter().filter_map(|(name, clause)| form.int(name).map(|at| (*clause, Timestamp(at)))).collect(),
+        bounds: BOUNDS
+            .iter()
+            .filter_map(|(name, clause)| form.int(name).map(|at| (*clause, Timestamp(at))))
+            .collect(),
     })
 }
 
 /// Which part of the list, in which order.
 pub(super) async fn page(cx: &Cx, form: &Form) -> Result<Page> {
     let invalid = |param: &str| refuse::form_param_value_invalid(param).at(param);
-    let order = Order::read(form.text("order_by").unwrap_or("-created_at")).ok_or_else(|| invalid("order_by"))?;
-    let mut page = Page { order, limit: form.int("limit").unwrap_or(10), offset: form.int("offset").unwrap_or(0), after: None };
+    let order = Order::read(form.text("order_by").unwrap_or("-created_at"))
+        .ok_or_else(|| invalid("order_by"))?;
+    let mut page = Page {
+        order,
+        limit: form.int("limit").unwrap_or(10),
+        offset: form.int("offset").unwrap_or(0),
+        after: None,
+    };
     if let Some(last) = form.text("starting_after") {
         if !order.has_cursor() || page.offset != 0 {
-            return Err(refuse::form_conditional_param_disallowed("starting_after").at("starting_after").into());
+            return Err(refuse::form_conditional_param_disallowed("starting_after")
+                .at("starting_after")
+                .into());
         }
-        page.after = Some(list::cursor(cx, last).await?.ok_or_else(|| invalid("starting_after"))?);
+        page.after = Some(
+            list::cursor(cx, last)
+                .await?
+                .ok_or_else(|| invalid("starting_after"))?,
+        );
     }
     Ok(page)
 }
@@ -69,7 +101,10 @@ pub(super) fn new_user(cx: &Cx, form: &Form) -> Result<NewUser, ApiError> {
     let object = |name: &str| form.object(name).cloned();
     let new = NewUser {
         external_id: owned("external_id"),
-        username: form.text("username").map(|name| check_username(&cx.instance.settings, name)).transpose()?,
+        username: form
+            .text("username")
+            .map(|name| check_username(&cx.instance.settings, name))
+            .transpose()?,
         first_name: owned("first_name"),
         last_name: owned("last_name"),
         locale: owned("locale"),
@@ -102,13 +137,20 @@ pub(super) fn change(cx: &Cx, form: &Form) -> Result<Change, ApiError> {
             }
         }
     }
-    for (param, kind) in [("primary_phone_number_id", "phone number"), ("primary_web3_wallet_id", "wallet"), ("profile_image_id", "image")] {
+    for (param, kind) in [
+        ("primary_phone_number_id", "phone number"),
+        ("primary_web3_wallet_id", "wallet"),
+        ("profile_image_id", "image"),
+    ] {
         if form.text(param).is_some() {
             return Err(refuse::resource_not_found(kind).at(param));
         }
     }
     let primary = "primary_email_address_id";
-    let address = |id: &str| IdentificationId::parse(id).ok_or_else(|| refuse::resource_not_found("email address").at(primary));
+    let address = |id: &str| {
+        IdentificationId::parse(id)
+            .ok_or_else(|| refuse::resource_not_found("email address").at(primary))
+    };
     let password = new_password(form)?;
     let end = form.flag("sign_out_of_other_sessions").unwrap_or(false);
     if password.is_none() && (end || form.flag("skip_password_checks") == Some(true)) {
@@ -128,9 +170,17 @@ pub(super) fn change(cx: &Cx, form: &Form) -> Result<Change, ApiError> {
         sessions: if end { Sessions::End } else { Sessions::Keep },
         delete_self_enabled: form.flag("delete_self_enabled"),
         create_organization_enabled: form.flag("create_organization_enabled"),
-        create_organizations_limit: cleared_or(form, "create_organizations_limit", form.int("create_organizations_limit")),
+        create_organizations_limit: cleared_or(
+            form,
+            "create_organizations_limit",
+            form.int("create_organizations_limit"),
+        ),
         bypass_client_trust: form.flag("bypass_client_trust"),
-        legal_accepted_at: cleared_or(form, "legal_accepted_at", instant(form, "legal_accepted_at")?),
+        legal_accepted_at: cleared_or(
+            form,
+            "legal_accepted_at",
+            instant(form, "legal_accepted_at")?,
+        ),
         created_at: past(cx, form, "created_at")?,
         metadata: metadata(form),
     })
@@ -139,22 +189,39 @@ pub(super) fn change(cx: &Cx, form: &Form) -> Result<Change, ApiError> {
 /// The metadata that was sent.
 pub(super) fn metadata(form: &Form) -> Metadata {
     let object = |name: &str| form.object(name).cloned();
-    Metadata { public: object("public_metadata"), private: object("private_metadata"), open: object("unsafe_metadata") }
+    Metadata {
+        public: object("public_metadata"),
+        private: object("private_metadata"),
+        open: object("unsafe_metadata"),
+    }
 }
 
 /// The password that was sent: as text, or as a digest with its hasher.
 pub(super) fn new_password(form: &Form) -> Result<Option<NewPassword>, ApiError> {
     let owned = |text: &str| Secret::new(text.to_owned());
     let missing = |param: &str| Err(refuse::form_conditional_param_missing(param).at(param));
-    match (form.text("password"), form.text("password_digest"), form.text("password_hasher")) {
+    match (
+        form.text("password"),
+        form.text("password_digest"),
+        form.text("password_hasher"),
+    ) {
         (None, None, None) => Ok(None),
-        (Some(text), None, None) if form.flag("skip_password_checks") == Some(true) => Ok(Some(NewPassword::Unchecked(owned(text)))),
+        (Some(text), None, None) if form.flag("skip_password_checks") == Some(true) => {
+            Ok(Some(NewPassword::Unchecked(owned(text))))
+        }
         (Some(text), None, None) => Ok(Some(NewPassword::Checked(owned(text)))),
-        (None, Some(digest), Some(hasher)) => Ok(Some(NewPassword::Digest { hasher: hasher.to_owned(), digest: owned(digest) })),
+        (None, Some(digest), Some(hasher)) => Ok(Some(NewPassword::Digest {
+            hasher: hasher.to_owned(),
+            digest: owned(digest),
+        })),
         (None, Some(_), None) => missing("password_hasher"),
         (None, None, Some(_)) => missing("password_digest"),
-        (Some(_), Some(_), _) => Err(refuse::form_conditional_param_disallowed("password_digest").at("password_digest")),
-        (Some(_), None, Some(_)) => Err(refuse::form_conditional_param_disallowed("password_hasher").at("password_hasher")),
+        (Some(_), Some(_), _) => {
+            Err(refuse::form_conditional_param_disallowed("password_digest").at("password_digest"))
+        }
+        (Some(_), None, Some(_)) => {
+            Err(refuse::form_conditional_param_disallowed("password_hasher").at("password_hasher"))
+        }
     }
 }
 
@@ -163,7 +230,11 @@ fn refuse_unoffered(cx: &Cx, form: &Form) -> Result<(), ApiError> {
     let offered = &cx.instance.settings.attributes;
     let listed = |name: &str| form.texts(name).iter().any(|v| !v.is_empty());
     let unknown = |param: &str| Err(refuse::form_param_unknown(param).at(param));
-    for param in ["phone_number", "phone_number_identification_status", "web3_wallet"] {
+    for param in [
+        "phone_number",
+        "phone_number_identification_status",
+        "web3_wallet",
+    ] {
         if listed(param) {
             return unknown(param);
         }
@@ -180,7 +251,9 @@ fn refuse_unoffered(cx: &Cx, form: &Form) -> Result<(), ApiError> {
     if !offered.username.enabled() && form.text("username").is_some() {
         return unknown("username");
     }
-    if !offered.password.enabled() && (form.text("password").is_some() || form.text("password_digest").is_some()) {
+    if !offered.password.enabled()
+        && (form.text("password").is_some() || form.text("password_digest").is_some())
+    {
         return Err(refuse::password_disabled().at("password"));
     }
     Ok(())
@@ -195,7 +268,8 @@ fn new_emails(form: &Form) -> Result<Vec<NewEmail>, ApiError> {
     }
     let mut emails: Vec<NewEmail> = Vec::with_capacity(texts.len());
     for (index, text) in texts.iter().enumerate() {
-        let address = EmailAddress::parse(text).ok_or_else(|| refuse::form_param_format_invalid("email address").at(param))?;
+        let address = EmailAddress::parse(text)
+            .ok_or_else(|| refuse::form_param_format_invalid("email address").at(param))?;
         if emails.iter().any(|e| e.address == address) {
             return Err(refuse::form_param_duplicate(param).at(param));
         }
@@ -204,17 +278,31 @@ fn new_emails(form: &Form) -> Result<Vec<NewEmail>, ApiError> {
             Some(&"reserved") => (None, true),
             Some(_) => return Err(refuse::form_param_value_invalid(status_param).at(status_param)),
         };
-        emails.push(NewEmail { address, verified_by, reserved });
+        emails.push(NewEmail {
+            address,
+            verified_by,
+            reserved,
+        });
     }
     Ok(emails)
 }
 
 fn check_metadata(new: &NewUser) -> Result<(), ApiError> {
-    let length = |object: &Option<Map<String, Value>>| object.as_ref().map_or(2, |o| Value::Object(o.clone()).to_string().len());
-    let named = [("public_metadata", &new.public_metadata), ("private_metadata", &new.private_metadata), ("unsafe_metadata", &new.unsafe_metadata)];
+    let length = |object: &Option<Map<String, Value>>| {
+        object
+            .as_ref()
+            .map_or(2, |o| Value::Object(o.clone()).to_string().len())
+    };
+    let named = [
+        ("public_metadata", &new.public_metadata),
+        ("private_metadata", &new.private_metadata),
+        ("unsafe_metadata", &new.unsafe_metadata),
+    ];
     let total: usize = named.iter().map(|(_, object)| length(object)).sum();
     match named.iter().find(|(_, object)| object.is_some()) {
-        Some((param, _)) if total > MAX_BYTES => Err(refuse::form_param_exceeds_allowed_size(param).at(param)),
+        Some((param, _)) if total > MAX_BYTES => {
+            Err(refuse::form_param_exceeds_allowed_size(param).at(param))
+        }
         _ => Ok(()),
     }
 }
@@ -225,17 +313,29 @@ fn check_demands(cx: &Cx, form: &Form, new: &NewUser) -> Result<(), ApiError> {
     let demanded = &cx.instance.settings.attributes;
     let waived = |flag: &str| form.flag(flag) == Some(true);
     let mut missing = Vec::new();
-    let lacks = [("email_address", demanded.email_address, new.emails.is_empty()), ("username", demanded.username, new.username.is_none())];
+    let lacks = [
+        (
+            "email_address",
+            demanded.email_address,
+            new.emails.is_empty(),
+        ),
+        ("username", demanded.username, new.username.is_none()),
+    ];
     let none = lacks.iter().all(|(_, _, lacking)| *lacking);
     for (name, presence, lacking) in lacks {
-        let wanted = if waived("skip_user_requirement") { none && presence.enabled() } else { presence.required() || (none && presence.enabled()) };
+        let wanted = if waived("skip_user_requirement") {
+            none && presence.enabled()
+        } else {
+            presence.required() || (none && presence.enabled())
+        };
         if lacking && wanted {
             missing.push(name);
         }
     }
     let other_way = demanded.email_address.enabled() && demanded.email_code;
     let given = form.text("password").is_some() || form.text("password_digest").is_some();
-    if demanded.password.required() && !given && !(waived("skip_password_requirement") && other_way) {
+    if demanded.password.required() && !given && !(waived("skip_password_requirement") && other_way)
+    {
         missing.push("password");
     }
     match missing.first() {
@@ -246,7 +346,10 @@ fn check_demands(cx: &Cx, form: &Form, new: &NewUser) -> Result<(), ApiError> {
 
 /// An instant as RFC 3339 writes it.
 fn instant(form: &Form, param: &str) -> Result<Option<Timestamp>, ApiError> {
-    let read = |text: &str| Timestamp::from_rfc3339(text).ok_or_else(|| refuse::form_param_invalid_date(param).at(param));
+    let read = |text: &str| {
+        Timestamp::from_rfc3339(text)
+            .ok_or_else(|| refuse::form_param_invalid_date(param).at(param))
+    };
     form.text(param).map(read).transpose()
 }
 

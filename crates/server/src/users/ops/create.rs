@@ -69,8 +69,14 @@ pub struct NewUser {
 /// # Errors
 /// 422 `form_identifier_exists` naming the field.
 pub async fn create(cx: &Cx, tx: &mut Tx, new: NewUser) -> Result<UserRow> {
-    let mut user = UserRow::blank(cx.instance.row.id.clone(), UserId::compose(cx.now, &cx.fresh()), new.created_at.unwrap_or(cx.now));
-    let object = |m: Option<Map<String, Value>>| m.map_or_else(|| "{}".to_owned(), |m| Value::Object(m).to_string());
+    let mut user = UserRow::blank(
+        cx.instance.row.id.clone(),
+        UserId::compose(cx.now, &cx.fresh()),
+        new.created_at.unwrap_or(cx.now),
+    );
+    let object = |m: Option<Map<String, Value>>| {
+        m.map_or_else(|| "{}".to_owned(), |m| Value::Object(m).to_string())
+    };
     user.updated_at = cx.now;
     user.username_normal = new.username.as_deref().map(normal_username);
     user.username = new.username;
@@ -83,13 +89,18 @@ pub async fn create(cx: &Cx, tx: &mut Tx, new: NewUser) -> Result<UserRow> {
     user.public_metadata = object(new.public_metadata);
     user.private_metadata = object(new.private_metadata);
     user.unsafe_metadata = object(new.unsafe_metadata);
-    user.delete_self_enabled = new.delete_self_enabled.unwrap_or(cx.instance.settings.delete_self);
+    user.delete_self_enabled = new
+        .delete_self_enabled
+        .unwrap_or(cx.instance.settings.delete_self);
     user.create_organization_enabled = new.create_organization_enabled.unwrap_or(true);
     user.create_organizations_limit = new.create_organizations_limit;
     user.bypass_client_trust = new.bypass_client_trust;
     user.banned = new.banned;
     user.locked = new.locked;
-    user.locked_until = new.locked.then(|| cx.now.plus_secs(cx.instance.settings.lockout_minutes.saturating_mul(60)));
+    user.locked_until = new.locked.then(|| {
+        cx.now
+            .plus_secs(cx.instance.settings.lockout_minutes.saturating_mul(60))
+    });
     user.legal_accepted_at = new.legal_accepted_at;
     check_free(tx, &user, &new.emails).await?;
     let mut emails = Vec::with_capacity(new.emails.len());
@@ -102,7 +113,12 @@ pub async fn create(cx: &Cx, tx: &mut Tx, new: NewUser) -> Result<UserRow> {
             email_normal: email.address.as_str().to_owned(),
             reserved: email.reserved,
             claimed: email.reserved || email.verified_by.is_some(),
-            verification_status: if email.verified_by.is_some() { "verified" } else { "unverified" }.to_owned(),
+            verification_status: if email.verified_by.is_some() {
+                "verified"
+            } else {
+                "unverified"
+            }
+            .to_owned(),
             verification_strategy: email.verified_by.map(str::to_owned),
             verification_id: None,
             created_at: cx.now,
@@ -111,22 +127,33 @@ pub async fn create(cx: &Cx, tx: &mut Tx, new: NewUser) -> Result<UserRow> {
     }
     user.primary_email_address_id = emails.first().map(|e| e.id.clone());
     refresh(&mut user, &emails);
-    store::insert(tx, &user).await.map_err(|e| taken(e, "username"))?;
+    store::insert(tx, &user)
+        .await
+        .map_err(|e| taken(e, "username"))?;
     for email in &emails {
-        identifiers::store::insert(tx, email).await.map_err(|e| taken(e, "email_address"))?;
+        identifiers::store::insert(tx, email)
+            .await
+            .map_err(|e| taken(e, "email_address"))?;
     }
     Ok(user)
 }
 
 /// A unique index decided: the same answer as the check before it gives.
 fn taken(e: usher_db::DbError, param: &'static str) -> usher_types::Error {
-    if e.is_unique() { refuse::identifier_taken(param).into() } else { e.into() }
+    if e.is_unique() {
+        refuse::identifier_taken(param).into()
+    } else {
+        e.into()
+    }
 }
 
 async fn check_free(tx: &mut Tx, user: &UserRow, emails: &[NewEmail]) -> Result<()> {
     let mut faults = Vec::new();
     for email in emails {
-        if identifiers::store::claimed(tx, email.address.as_str()).await?.is_some() {
+        if identifiers::store::claimed(tx, email.address.as_str())
+            .await?
+            .is_some()
+        {
             faults.push(refuse::identifier_taken("email_address"));
         }
     }
@@ -145,12 +172,21 @@ async fn check_free(tx: &mut Tx, user: &UserRow, emails: &[NewEmail]) -> Result<
 
 /// Recomputes what follows from the row and its addresses: the searched text and the primary address's sort key.
 pub fn refresh(user: &mut UserRow, emails: &[EmailRow]) {
-    let primary = user.primary_email_address_id.as_ref().and_then(|id| emails.iter().find(|e| e.id == *id));
+    let primary = user
+        .primary_email_address_id
+        .as_ref()
+        .and_then(|id| emails.iter().find(|e| e.id == *id));
     user.primary_email_normal = primary.map(|e| e.email_normal.clone());
     let mut parts = vec![user.id.as_str().to_owned()];
     parts.extend(user.external_id.clone());
     parts.extend(user.username.clone());
-    parts.push([user.first_name.as_deref(), user.last_name.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(" "));
+    parts.push(
+        [user.first_name.as_deref(), user.last_name.as_deref()]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join(" "),
+    );
     parts.extend(emails.iter().map(|e| e.email_normal.clone()));
     user.search = parts.join("\n").to_lowercase();
 }
@@ -163,9 +199,16 @@ pub fn check_username(settings: &Settings, text: &str) -> Result<String, ApiErro
     let text = text.trim();
     let count = i64::try_from(text.chars().count()).unwrap_or(i64::MAX);
     if count < settings.username_min_length || count > settings.username_max_length {
-        return Err(refuse::form_username_invalid_length(&settings.username_min_length.to_string(), &settings.username_max_length.to_string()).at("username"));
+        return Err(refuse::form_username_invalid_length(
+            &settings.username_min_length.to_string(),
+            &settings.username_max_length.to_string(),
+        )
+        .at("username"));
     }
-    if !text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-') {
+    if !text
+        .bytes()
+        .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+    {
         return Err(refuse::form_username_invalid_character().at("username"));
     }
     if text.bytes().all(|b| b.is_ascii_digit()) {

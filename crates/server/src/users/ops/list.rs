@@ -35,7 +35,9 @@ pub fn parse_id(id: &str) -> Result<UserId> {
 pub async fn one(cx: &Cx, id: &str) -> Result<Found> {
     let id = parse_id(id)?;
     let mut tx = cx.read().await?;
-    let user = store::find(&mut tx, &id).await?.ok_or_else(|| refuse::resource_not_found("user"))?;
+    let user = store::find(&mut tx, &id)
+        .await?
+        .ok_or_else(|| refuse::resource_not_found("user"))?;
     let emails = identifiers::store::of_user(&mut tx, &id).await?;
     Ok(Found { user, emails })
 }
@@ -45,7 +47,9 @@ pub async fn one(cx: &Cx, id: &str) -> Result<Found> {
 /// # Errors
 /// 404 when the instance has none.
 pub async fn hold(tx: &mut Tx, id: &UserId) -> Result<Found> {
-    let user = store::find_locked(tx, id).await?.ok_or_else(|| refuse::resource_not_found("user"))?;
+    let user = store::find_locked(tx, id)
+        .await?
+        .ok_or_else(|| refuse::resource_not_found("user"))?;
     let emails = identifiers::store::of_user(tx, id).await?;
     Ok(Found { user, emails })
 }
@@ -62,7 +66,13 @@ pub async fn page(cx: &Cx, search: &Search, page: &Page) -> Result<Vec<Found>> {
     for email in identifiers::store::of_users(&mut tx, &ids).await? {
         emails.entry(email.user_id.clone()).or_default().push(email);
     }
-    Ok(users.into_iter().map(|user| Found { emails: emails.remove(&user.id).unwrap_or_default(), user }).collect())
+    Ok(users
+        .into_iter()
+        .map(|user| Found {
+            emails: emails.remove(&user.id).unwrap_or_default(),
+            user,
+        })
+        .collect())
 }
 
 /// Where a list goes on after this user; `None` when the instance has no such user.

@@ -71,9 +71,12 @@ pub fn apply(user: &mut UserRow, new: &Metadata, how: How) -> Result<(), ApiErro
         };
         *kept = Value::Object(result).to_string();
     }
-    let total = user.public_metadata.len() + user.private_metadata.len() + user.unsafe_metadata.len();
+    let total =
+        user.public_metadata.len() + user.private_metadata.len() + user.unsafe_metadata.len();
     match named {
-        Some(param) if total > MAX_BYTES => Err(refuse::form_param_exceeds_allowed_size(param).at(param)),
+        Some(param) if total > MAX_BYTES => {
+            Err(refuse::form_param_exceeds_allowed_size(param).at(param))
+        }
         _ => Ok(()),
     }
 }
@@ -117,13 +120,37 @@ mod tests {
     fn the_examples_of_rfc_7396_hold() {
         let cases = [
             (json!({"a": "b"}), json!({"a": "c"}), json!({"a": "c"})),
-            (json!({"a": "b"}), json!({"b": "c"}), json!({"a": "b", "b": "c"})),
-            (json!({"a": "b", "b": "c"}), json!({"a": null}), json!({"b": "c"})),
+            (
+                json!({"a": "b"}),
+                json!({"b": "c"}),
+                json!({"a": "b", "b": "c"}),
+            ),
+            (
+                json!({"a": "b", "b": "c"}),
+                json!({"a": null}),
+                json!({"b": "c"}),
+            ),
             (json!({"a": ["b"]}), json!({"a": "c"}), json!({"a": "c"})),
-            (json!({"a": {"b": "c"}}), json!({"a": {"b": "d", "c": null}}), json!({"a": {"b": "d"}})),
-            (json!({"a": [{"b": "c"}]}), json!({"a": [1]}), json!({"a": [1]})),
-            (json!({"e": null}), json!({"a": 1}), json!({"e": null, "a": 1})),
-            (json!({}), json!({"a": {"bb": {"ccc": null}}}), json!({"a": {"bb": {}}})),
+            (
+                json!({"a": {"b": "c"}}),
+                json!({"a": {"b": "d", "c": null}}),
+                json!({"a": {"b": "d"}}),
+            ),
+            (
+                json!({"a": [{"b": "c"}]}),
+                json!({"a": [1]}),
+                json!({"a": [1]}),
+            ),
+            (
+                json!({"e": null}),
+                json!({"a": 1}),
+                json!({"e": null, "a": 1}),
+            ),
+            (
+                json!({}),
+                json!({"a": {"bb": {"ccc": null}}}),
+                json!({"a": {"bb": {}}}),
+            ),
         ];
         for (target, patch, expected) in cases {
             assert_eq!(merged(target, patch), expected);

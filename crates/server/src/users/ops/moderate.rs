@@ -43,14 +43,19 @@ impl Decision {
             Self::Unban => user.banned = false,
             Self::Lock => {
                 user.locked = true;
-                user.locked_until = Some(cx.now.plus_secs(cx.instance.settings.lockout_minutes.saturating_mul(60)));
+                user.locked_until = Some(
+                    cx.now
+                        .plus_secs(cx.instance.settings.lockout_minutes.saturating_mul(60)),
+                );
             }
             Self::Unlock => {
                 user.locked = false;
                 user.locked_until = None;
                 user.failed_attempts = 0;
             }
-            Self::DistrustPassword(_) if user.password_stored.is_none() => return Err(refuse::no_password_set()),
+            Self::DistrustPassword(_) if user.password_stored.is_none() => {
+                return Err(refuse::no_password_set());
+            }
             Self::DistrustPassword(_) => user.password_compromised = true,
             Self::TrustPassword => user.password_compromised = false,
         }

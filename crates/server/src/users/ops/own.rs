@@ -18,7 +18,9 @@ use usher_types::{Error, Result};
 /// # Errors
 /// The database's.
 pub async fn put_password(cx: &Cx, tx: &mut Tx, id: &UserId, stored: &str) -> Result<()> {
-    let mut user = store::find_locked(tx, id).await?.ok_or_else(|| refuse::resource_not_found("user"))?;
+    let mut user = store::find_locked(tx, id)
+        .await?
+        .ok_or_else(|| refuse::resource_not_found("user"))?;
     user.password_stored = Some(stored.to_owned());
     user.password_updated_at = Some(cx.now);
     user.password_compromised = false;
@@ -32,7 +34,8 @@ async fn prove_current(cx: &Cx, user: &UserRow, given: Option<&str>) -> Result<(
         return Ok(());
     };
     sessions::ops::check_user(cx, user)?;
-    let given = given.ok_or_else(|| refuse::form_param_missing("current_password").at("current_password"))?;
+    let given = given
+        .ok_or_else(|| refuse::form_param_missing("current_password").at("current_password"))?;
     if password::verify(cx, Some(stored), given).await? {
         return Ok(());
     }
@@ -41,26 +44,47 @@ async fn prove_current(cx: &Cx, user: &UserRow, given: Option<&str>) -> Result<(
         store::count_failure(&mut tx, &user.id, s.lockout_max_attempts, cx.now.plus_secs(s.lockout_minutes.saturating_mul(60)), cx.now).await?;
         Ok::<_, Error>(())
     })?;
-    Err(refuse::form_password_incorrect("password").at("current_password").into())
+    Err(refuse::form_password_incorrect("password")
+        .at("current_password")
+        .into())
 }
 
 /// Changes, or sets, the password. The other sessions of the user end where that is asked for.
 ///
 /// # Errors
 /// 422 for a wrong present password and for new ones that the policy refuses.
-pub async fn change_password(cx: &Cx, session: &SessionRow, user: &UserRow, current: Option<&str>, new: &str, end_others: bool) -> Result<()> {
+pub async fn change_password(
+    cx: &Cx,
+    session: &SessionRow,
+    user: &UserRow,
+    current: Option<&str>,
+    new: &str,
+    end_others: bool,
+) -> Result<()> {
     if !cx.instance.settings.attributes.password.enabled() {
-        return Err(refuse::form_param_unknown("new_password").at("new_password").into());
+        return Err(refuse::form_param_unknown("new_password")
+            .at("new_password")
+            .into());
     }
     let found = list::one(cx, user.id.as_str()).await?;
-    let own: Vec<&str> = found.emails.iter().map(|e| e.email_normal.as_str()).chain(user.username.as_deref()).collect();
+    let own: Vec<&str> = found
+        .emails
+        .iter()
+        .map(|e| e.email_normal.as_str())
+        .chain(user.username.as_deref())
+        .collect();
     prove_current(cx, user, current).await?;
     if user.password_stored.is_some() && current == Some(new) {
-        return Err(refuse::form_new_password_matches_current().at("new_password").into());
+        return Err(refuse::form_new_password_matches_current()
+            .at("new_password")
+            .into());
     }
     password::verdict(&cx.instance.settings, "new_password", new, &own)?;
     let stored = password::hash(cx, new).await?;
-    let client = cx.client.as_ref().ok_or_else(refuse::authentication_invalid)?;
+    let client = cx
+        .client
+        .as_ref()
+        .ok_or_else(refuse::authentication_invalid)?;
     let (held, ended) = usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
         let mut held = clients::hold(&mut tx, client).await?;
         put_password(cx, &mut tx, &user.id, &stored).await?;
@@ -88,12 +112,16 @@ pub async fn remove_password(cx: &Cx, user: &UserRow, current: Option<&str>) -> 
         return Err(refuse::no_password_set().into());
     }
     let found = list::one(cx, user.id.as_str()).await?;
-    let other_way = a.email_address.enabled() && a.email_code && found.emails.iter().any(|e| e.is_verified());
+    let other_way =
+        a.email_address.enabled() && a.email_code && found.emails.iter().any(|e| e.is_verified());
     if a.password.required() || !other_way {
         return Err(refuse::password_required().into());
     }
     prove_current(cx, user, current).await?;
-    let client = cx.client.as_ref().ok_or_else(refuse::authentication_invalid)?;
+    let client = cx
+        .client
+        .as_ref()
+        .ok_or_else(refuse::authentication_invalid)?;
     let held = usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
         let mut held = clients::hold(&mut tx, client).await?;
         let mut user = store::find_locked(&mut tx, &user.id).await?.ok_or_else(refuse::authentication_invalid)?;
@@ -116,7 +144,10 @@ pub async fn delete(cx: &Cx, user: &UserRow) -> Result<()> {
     if !cx.instance.settings.delete_self || !user.delete_self_enabled {
         return Err(refuse::user_delete_self_not_enabled().into());
     }
-    let client = cx.client.as_ref().ok_or_else(refuse::authentication_invalid)?;
+    let client = cx
+        .client
+        .as_ref()
+        .ok_or_else(refuse::authentication_invalid)?;
     let (held, ended, stamp) = usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
         let mut held = clients::hold(&mut tx, client).await?;
         let ended = sessions::store::of_user(&mut tx, &user.id).await?;

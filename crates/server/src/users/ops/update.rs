@@ -87,7 +87,12 @@ pub struct Change {
 /// 422 for taken identifiers and refused passwords; 429 when the hashing queue is full.
 pub async fn admit(cx: &Cx, mut new: NewUser, password: Option<NewPassword>) -> Result<Found> {
     if let Some(password) = password {
-        let own: Vec<&str> = new.emails.iter().map(|e| e.address.as_str()).chain(new.username.as_deref()).collect();
+        let own: Vec<&str> = new
+            .emails
+            .iter()
+            .map(|e| e.address.as_str())
+            .chain(new.username.as_deref())
+            .collect();
         new.password_stored = Some(password.stored(cx, &own).await?);
     }
     usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
@@ -104,7 +109,10 @@ pub async fn admit(cx: &Cx, mut new: NewUser, password: Option<NewPassword>) -> 
 pub async fn update(cx: &Cx, id: &str, change: &Change) -> Result<Found> {
     let before = list::one(cx, id).await?;
     let stored = match &change.password {
-        Some(new) => Some(new.stored(cx, &own_identifiers(&before, &change.username)).await?),
+        Some(new) => Some(
+            new.stored(cx, &own_identifiers(&before, &change.username))
+                .await?,
+        ),
         None => None,
     };
     let id = &before.user.id;
@@ -132,19 +140,37 @@ pub async fn update(cx: &Cx, id: &str, change: &Change) -> Result<Found> {
 /// 404; 400 `no_password_set`; 422 `incorrect_password`; 429 when the hashing queue is full.
 pub async fn verify_password(cx: &Cx, id: &str, text: &str) -> Result<()> {
     let found = list::one(cx, id).await?;
-    let stored = found.user.password_stored.as_deref().ok_or_else(refuse::no_password_set)?;
-    if password::verify(cx, Some(stored), text).await? { Ok(()) } else { Err(refuse::incorrect_password().at("password").into()) }
+    let stored = found
+        .user
+        .password_stored
+        .as_deref()
+        .ok_or_else(refuse::no_password_set)?;
+    if password::verify(cx, Some(stored), text).await? {
+        Ok(())
+    } else {
+        Err(refuse::incorrect_password().at("password").into())
+    }
 }
 
 /// Writes a held user whose identifiers may have changed; what follows from them is computed anew.
 async fn save(cx: &Cx, tx: &mut Tx, found: &mut Found, unique: &str) -> Result<()> {
     refresh(&mut found.user, &found.emails);
     found.user.updated_at = cx.now;
-    store::update(tx, &found.user).await.map_err(|e| if e.is_unique() { Error::from(refuse::identifier_taken(unique)) } else { e.into() })
+    store::update(tx, &found.user).await.map_err(|e| {
+        if e.is_unique() {
+            Error::from(refuse::identifier_taken(unique))
+        } else {
+            e.into()
+        }
+    })
 }
 
 fn own_identifiers<'a>(before: &'a Found, username: &'a Patch<String>) -> Vec<&'a str> {
-    let mut own: Vec<&str> = before.emails.iter().map(|e| e.email_normal.as_str()).collect();
+    let mut own: Vec<&str> = before
+        .emails
+        .iter()
+        .map(|e| e.email_normal.as_str())
+        .collect();
     match username {
         Patch::Set(new) => own.push(new),
         Patch::Null => {}
@@ -172,17 +198,33 @@ fn apply(cx: &Cx, found: &mut Found, change: &Change) -> Result<(), ApiError> {
     user.username_normal = user.username.as_deref().map(normal_username);
     if let Some(id) = &change.primary_email_address_id {
         let param = "primary_email_address_id";
-        let email = found.emails.iter().find(|e| e.id == *id).ok_or_else(|| refuse::resource_not_found("email address").at(param))?;
+        let email = found
+            .emails
+            .iter()
+            .find(|e| e.id == *id)
+            .ok_or_else(|| refuse::resource_not_found("email address").at(param))?;
         if !email.is_verified() {
             return Err(refuse::form_param_value_invalid(param).at(param));
         }
         user.primary_email_address_id = Some(id.clone());
     }
-    user.delete_self_enabled = change.delete_self_enabled.unwrap_or(user.delete_self_enabled);
-    user.create_organization_enabled = change.create_organization_enabled.unwrap_or(user.create_organization_enabled);
-    user.create_organizations_limit = change.create_organizations_limit.clone().over(user.create_organizations_limit);
-    user.bypass_client_trust = change.bypass_client_trust.unwrap_or(user.bypass_client_trust);
-    user.legal_accepted_at = change.legal_accepted_at.clone().over(user.legal_accepted_at);
+    user.delete_self_enabled = change
+        .delete_self_enabled
+        .unwrap_or(user.delete_self_enabled);
+    user.create_organization_enabled = change
+        .create_organization_enabled
+        .unwrap_or(user.create_organization_enabled);
+    user.create_organizations_limit = change
+        .create_organizations_limit
+        .clone()
+        .over(user.create_organizations_limit);
+    user.bypass_client_trust = change
+        .bypass_client_trust
+        .unwrap_or(user.bypass_client_trust);
+    user.legal_accepted_at = change
+        .legal_accepted_at
+        .clone()
+        .over(user.legal_accepted_at);
     user.created_at = change.created_at.unwrap_or(user.created_at);
     user.updated_at = cx.now;
     metadata::apply(user, &change.metadata, How::Replace)
@@ -191,12 +233,16 @@ fn apply(cx: &Cx, found: &mut Found, change: &Change) -> Result<(), ApiError> {
 async fn check_free(tx: &mut Tx, user: &UserRow) -> Result<()> {
     let mut faults = Vec::new();
     if let Some(normal) = &user.username_normal
-        && store::by_username(tx, normal).await?.is_some_and(|other| other.id != user.id)
+        && store::by_username(tx, normal)
+            .await?
+            .is_some_and(|other| other.id != user.id)
     {
         faults.push(refuse::identifier_taken("username"));
     }
     if let Some(external) = &user.external_id
-        && store::by_external_id(tx, external).await?.is_some_and(|other| other.id != user.id)
+        && store::by_external_id(tx, external)
+            .await?
+            .is_some_and(|other| other.id != user.id)
     {
         faults.push(refuse::identifier_taken("external_id"));
     }
