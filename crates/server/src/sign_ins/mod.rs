@@ -5,6 +5,7 @@
 //! only a client's current attempt can be acted on; unknown and known identifiers are alike where protection is on.
 //! Not here: what a code is (`verifications`), what a session is (`sessions`).
 //! Reference: contract fapi §8.5; OWASP ASVS 5.0 6.3.
+pub mod factors;
 pub mod fapi;
 pub mod flow;
 pub mod model;

@@ -1,7 +1,7 @@
 //! The wire's sign-in (contract fapi §8.5).
+use super::factors::Factor;
 use super::flow::{Facts, status};
 use super::model::SignInRow;
-use super::ops::Factor;
 use crate::cx::Cx;
 use crate::identifiers::resource::VerificationResource;
 use crate::users::model::UserRow;
