@@ -252,7 +252,10 @@ macro_rules! write_tx {
         let mut tries = 0;
         loop {
             tries += 1;
-            let mut $tx = $db.write($tenant).await?;
+            let mut $tx = match $db.write($tenant).await {
+                Ok(tx) => tx,
+                Err(e) => break Err(::usher_types::Error::from(e)),
+            };
             let out: ::std::result::Result<_, ::usher_types::Error> = async { $body }.await;
             let out = match out {
                 Ok(value) => match $tx.commit().await {

@@ -65,12 +65,14 @@ impl ApiError {
     }
     /// One answer for several refusals of the same form; `None` when there are none.
     #[must_use]
-    pub fn join(mut all: Vec<ApiError>) -> Option<ApiError> {
-        if all.is_empty() {
-            return None;
-        }
-        let mut first = all.remove(0);
-        first.more = all;
+    pub fn join(all: Vec<ApiError>) -> Option<ApiError> {
+        // Each may be several itself: none is lost.
+        let mut flat = all.into_iter().flat_map(|mut e| {
+            let more = std::mem::take(&mut e.more);
+            std::iter::once(e).chain(more)
+        });
+        let mut first = flat.next()?;
+        first.more = flat.collect();
         Some(first)
     }
     /// The `errors` array of the wire.

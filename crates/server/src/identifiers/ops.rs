@@ -133,7 +133,7 @@ pub async fn remove(cx: &Cx, id: &str) -> Result<EmailRow> {
     })
 }
 
-/// Makes an address the user's only one.
+/// Makes an address the user's only one; the address comes back.
 ///
 /// # Errors
 /// 404; 422 `form_identifier_exists` when it is claimed by another user.
@@ -169,9 +169,9 @@ pub async fn replace(
             }
         };
         found.user.primary_email_address_id = Some(row.id.clone());
-        found.emails.push(row);
+        found.emails.push(row.clone());
         save(cx, &mut tx, &mut found).await?;
-        Ok::<_, Error>(found)
+        Ok::<_, Error>(row)
     })
 }
 

@@ -19,16 +19,15 @@ macro_rules! both {
         both!($($rest)*);
     };
     (@ $kind:ident $name:ident $world:ident $body:block) => {
+        async fn $name($world: $crate::world::World) $body
         mod $name {
-            use super::*;
-            async fn test($world: $crate::world::World) $body
             #[test]
             fn sqlite() {
-                $crate::world::run($crate::world::Engine::Sqlite, $crate::world::Kind::$kind, module_path!(), test);
+                $crate::world::run($crate::world::Engine::Sqlite, $crate::world::Kind::$kind, module_path!(), super::$name);
             }
             #[test]
             fn postgres() {
-                $crate::world::run($crate::world::Engine::Postgres, $crate::world::Kind::$kind, module_path!(), test);
+                $crate::world::run($crate::world::Engine::Postgres, $crate::world::Kind::$kind, module_path!(), super::$name);
             }
         }
     };

@@ -12,6 +12,7 @@ use crate::handler;
 use crate::identifiers;
 use crate::identifiers::email::EmailAddress;
 use crate::identifiers::ops::Standing;
+use crate::identifiers::resource::EmailResource;
 use crate::route::{Call, Op, Reply};
 use schemars::JsonSchema;
 use serde::Serialize;
