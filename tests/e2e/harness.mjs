@@ -263,6 +263,8 @@ export async function arrive(page, emailAddress, path = '/') {
 export async function signUp(page, usher, { emailAddress, code }) {
   await page.locator('input[name=emailAddress]').fill(emailAddress);
   await page.locator('input[name=password]').fill(password);
+  // The verdict appears under the field and moves the button: a click before that can miss it.
+  await page.getByText('Your password meets all the necessary requirements.').first().waitFor();
   await press(page, 'Continue');
   await page.getByLabel('Enter verification code').first().waitFor();
   await enterCode(page, code ?? await mailedCode(usher, emailAddress));

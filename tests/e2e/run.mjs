@@ -62,7 +62,7 @@ if (wanted.includes('python')) {
   try {
     usher = await startUsher();
     const { stderr, error } = spawnSync(venv('python'), ['-m', 'unittest', '-v', 'test_sdk'],
-      { cwd: join(here, 'python'), env: { ...process.env, ...usher.env }, encoding: 'utf8', timeout: 120_000 });
+      { cwd: join(here, 'python'), env: { ...process.env, ...usher.env, PYTHONDONTWRITEBYTECODE: '1' }, encoding: 'utf8', timeout: 120_000 });
     said = `${stderr ?? ''}${error ?? ''}`;
   } catch (error) {
     said = String(error);

@@ -38,5 +38,10 @@ mod browser;
 mod server;
 mod world;
 
+mod claims;
+mod edge;
+mod origins;
 mod passwords;
+mod sessions;
+mod sign_in;
 mod sign_up;
