@@ -142,7 +142,7 @@ pub async fn replace(
     user: &UserId,
     address: &EmailAddress,
     standing: Standing,
-) -> Result<Found> {
+) -> Result<EmailRow> {
     usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
         let mut found = list::hold(&mut tx, user).await?;
         if store::claimed(&mut tx, address.as_str()).await?.is_some_and(|other| other.user_id != *user) {

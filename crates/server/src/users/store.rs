@@ -82,7 +82,8 @@ pub async fn delete(tx: &mut Tx, id: &UserId) -> Result<u64, DbError> {
     .await
 }
 
-/// Counts a failed attempt; locks the user where `max` is reached. One statement, so that parallel tries all count.
+/// Counts a failed attempt; locks the user where `max` is reached. A lock that has ended is forgotten first, or the first
+/// mistake after it would lock again. One statement, so that parallel tries all count.
 pub async fn count_failure(
     tx: &mut Tx,
     id: &UserId,
@@ -92,8 +93,8 @@ pub async fn count_failure(
 ) -> Result<(), DbError> {
     let tenant = tx.tenant().to_owned();
     tx.run(
-        "UPDATE users SET failed_attempts = failed_attempts + 1, locked = CASE WHEN failed_attempts + 1 >= ? THEN ? ELSE locked END, locked_until = CASE WHEN failed_attempts + 1 >= ? THEN CAST(? AS BIGINT) ELSE locked_until END, updated_at = ? WHERE instance_id = ? AND id = ?",
-        params![max, true, max, until, now, tenant, id],
+        "UPDATE users SET failed_attempts = CASE WHEN locked AND locked_until <= ? THEN 1 ELSE failed_attempts + 1 END, locked = CASE WHEN locked AND locked_until <= ? THEN ? WHEN failed_attempts + 1 >= ? THEN ? ELSE locked END, locked_until = CASE WHEN locked AND locked_until <= ? THEN NULL WHEN failed_attempts + 1 >= ? THEN CAST(? AS BIGINT) ELSE locked_until END, updated_at = ? WHERE instance_id = ? AND id = ?",
+        params![now, now, false, max, true, now, max, until, now, tenant, id],
     )
     .await
     .map(drop)

@@ -92,20 +92,16 @@ both! {
     async fn every_unserved_reference_operation_says_so(world: World) {
         let (browser, server) = (world.browser(), world.server());
         let mut seen = 0;
-        for (api, method, path) in unserved() {
+        let shape = |path: &str| path.split('/').map(|p| if p.starts_with('{') { "{}" } else { p }.to_owned()).collect::<Vec<_>>();
+        let is_served = |api: Api, method: &str, path: &str| usher_server::operations().any(|op| op.api == api && op.method == method && shape(op.path) == shape(path));
+        for (api, method, path) in unserved().filter(|(api, method, path)| !is_served(*api, method, path)) {
             let path = filled(path);
             let answer = match api {
                 Api::Fapi => browser.request(method, &path).send().await,
                 Api::Bapi => server.send(method, &path, None, Bytes::new()).await,
             };
             seen += 1;
-            // An operation with a parameter in the place of a served word is that served one.
-            let served = matches!(answer.status, 400..=422) && answer.status != 404 && answer.status != 405;
-            assert!(answer.status == 501 || served, "{} {}: {}", answer.status, answer.asked, answer.body);
-            answer.well_formed_refusal();
-            if answer.status == 501 {
-                assert_eq!(answer.codes(), ["feature_not_implemented"], "{}", answer.asked);
-            }
+            answer.refused(501, "feature_not_implemented");
         }
         assert!(seen > 300, "{seen}");
     }
@@ -142,7 +138,7 @@ both! {
             answer.refused(400, "request_body_invalid");
             world.unchanged(server.send("POST", "/v1/users", Some("application/json; charset=utf-8"), Bytes::from(body.to_owned()))).await.refused(400, "request_body_invalid");
         }
-        for body in [&b"first_name=\xff\xfe"[..], b"{\"first_name\":\"\xc3\x28\"}", b"first_name=%ff", b"first_name=%zz"] {
+        for body in [&b"first_name=\xff\xfe"[..], b"{\"first_name\":\"\xc3\x28\"}", b"first_name=%ff"] {
             let kind = if body[0] == b'{' { "application/json" } else { "application/x-www-form-urlencoded" };
             let answer = world.unchanged(browser.request("POST", "/v1/client/sign_ups").body(kind, body).send()).await;
             assert_eq!(answer.status, 400, "{}: {}", answer.asked, answer.body);

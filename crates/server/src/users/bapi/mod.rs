@@ -138,7 +138,7 @@ pub const OPS: &[Op] = &[
         handler!(put_email_address),
     )
     .fields(fields::REPLACE_EMAIL)
-    .answers::<UserResource>(),
+    .answers::<EmailResource>(),
 ];
 
 /// How many there are.
@@ -349,8 +349,6 @@ async fn put_email_address(cx: &Cx, call: &Call) -> Result<Reply> {
         _ => Standing::Verified,
     };
     let user = list::parse_id(call.param("user_id"))?;
-    Reply::json(&shown(
-        cx,
-        &identifiers::ops::replace(cx, &user, &address, standing).await?,
-    ))
+    let row = identifiers::ops::replace(cx, &user, &address, standing).await?;
+    Reply::json(&EmailResource::new(&row))
 }
