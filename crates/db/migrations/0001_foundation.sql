@@ -160,6 +160,7 @@ CREATE TABLE verifications (
   created_at BIGINT NOT NULL,
   PRIMARY KEY (instance_id, id)
 );
+CREATE INDEX verifications_target ON verifications (instance_id, target, created_at);
 CREATE INDEX verifications_expire_at ON verifications (expire_at);
 CREATE TABLE sign_ins (
   instance_id TEXT NOT NULL,

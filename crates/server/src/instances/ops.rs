@@ -13,9 +13,8 @@ use usher_types::{Error, Fault, Result};
 pub async fn change_settings(cx: &Cx, change: impl Fn(&mut Settings)) -> Result<()> {
     let id = &cx.instance.row.id;
     usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
-        let rows = store::all(&mut tx).await?;
-        let row = rows.iter().find(|i| i.id == *id).ok_or_else(|| Fault::new("an instance without its row"))?;
-        let mut settings: Settings = serde_json::from_str(&row.settings)?;
+        let stored = store::settings_locked(&mut tx, id).await?.ok_or_else(|| Fault::new("an instance without its row"))?;
+        let mut settings: Settings = serde_json::from_str(&stored)?;
         change(&mut settings);
         if let Err(text) = settings.check() {
             tracing::warn!(instance.id = %id, "Refused settings: {text}");

@@ -41,6 +41,17 @@ pub async fn all(tx: &mut Tx) -> Result<Vec<InstanceRow>, DbError> {
     tx.all("SELECT id, application_id, name, environment_type, host, publishable_key, settings, generation, created_at, updated_at FROM instances ORDER BY created_at, id", params![]).await
 }
 
+/// The settings of an instance, locked until the transaction ends.
+pub async fn settings_locked(tx: &mut Tx, id: &InstanceId) -> Result<Option<String>, DbError> {
+    let row: Option<(String,)> = tx
+        .first(
+            "SELECT settings FROM instances WHERE id = ? $LOCK",
+            params![id],
+        )
+        .await?;
+    Ok(row.map(|(settings,)| settings))
+}
+
 /// The sum of all generations: it changes whenever any instance's settings or keys do.
 pub async fn generation(tx: &mut Tx) -> Result<i64, DbError> {
     let row: Option<(i64,)> = tx

@@ -234,15 +234,12 @@ async fn get(cx: &Cx, call: &Call) -> Result<Reply> {
 }
 
 async fn revoke(cx: &Cx, call: &Call) -> Result<Reply> {
-    let id = parse_id(call.param("session_id"))?;
-    let session = usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
-        // One that has ended already stays what it is.
-        super::store::end(&mut tx, &id, "revoked", cx.now).await?;
-        let session = super::store::find(&mut tx, &id).await?.ok_or_else(|| refuse::resource_not_found("session"))?;
-        Ok::<_, Error>(session)
-    })?;
-    super::token::forget(&cx.app, session.id.as_str());
-    Reply::json(&ServerSession::new(&session, cx))
+    // One that has ended already stays what it is.
+    super::ops::revoke(cx, &find(cx, call.param("session_id")).await?).await?;
+    Reply::json(&ServerSession::new(
+        &find(cx, call.param("session_id")).await?,
+        cx,
+    ))
 }
 
 async fn post_token(cx: &Cx, call: &Call) -> Result<Reply> {

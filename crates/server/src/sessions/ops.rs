@@ -11,7 +11,7 @@ use std::sync::PoisonError;
 use usher_db::Tx;
 use usher_http::agent;
 use usher_types::error::codes as refuse;
-use usher_types::id::SessionId;
+use usher_types::id::{ClientId, SessionId, UserId};
 use usher_types::{Error, Result, Timestamp};
 
 /// Milliseconds between two writes of a session's last activity.
@@ -203,5 +203,46 @@ pub async fn revoke(cx: &Cx, session: &SessionRow) -> Result<()> {
         Ok::<_, Error>(())
     })?;
     super::token::forget(&cx.app, session.id.as_str());
+    Ok(())
+}
+
+/// Ends every live session of a user but one, wherever it is, and moves the stamp of each client that loses one. The
+/// sessions that ended; forget their tokens after the commit.
+///
+/// # Errors
+/// The database's.
+pub async fn end_of_user(
+    cx: &Cx,
+    tx: &mut Tx,
+    user: &UserId,
+    status: &str,
+    except: Option<&SessionId>,
+) -> Result<Vec<SessionRow>> {
+    let mut ended = store::of_user(tx, user).await?;
+    ended.retain(|session| Some(&session.id) != except);
+    store::end_all(tx, user, status, except, cx.now).await?;
+    stamp_clients(cx, tx, &ended).await?;
+    Ok(ended)
+}
+
+/// Moves the stamp of the clients of sessions that ended from elsewhere, so that server SDKs notice.
+///
+/// # Errors
+/// The database's.
+pub async fn stamp_clients(cx: &Cx, tx: &mut Tx, ended: &[SessionRow]) -> Result<()> {
+    let mut seen: Vec<&ClientId> = Vec::new();
+    for session in ended {
+        if !seen.contains(&&session.client_id) {
+            seen.push(&session.client_id);
+            let left = clients::ops::live_sessions(cx, tx, &session.client_id).await?;
+            clients::store::sessions_changed(
+                tx,
+                &session.client_id,
+                left.last().map(|s| &s.id),
+                cx.now,
+            )
+            .await?;
+        }
+    }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! SQL of `sessions` and `testing_tokens`.
 use super::model::SessionRow;
 use crate::users::store::const_format;
-use usher_db::{DbError, Tx, Value, params};
+use usher_db::{DbError, Tx, params};
 use usher_types::Timestamp;
 use usher_types::id::{ClientId, SessionId, UserId};
 
@@ -22,33 +22,6 @@ pub async fn of_client(tx: &mut Tx, client: &ClientId) -> Result<Vec<SessionRow>
 pub async fn of_user(tx: &mut Tx, user: &UserId) -> Result<Vec<SessionRow>, DbError> {
     let tenant = tx.tenant().to_owned();
     tx.all(&const_format(SELECT, " WHERE instance_id = ? AND user_id = ? AND status = 'active' ORDER BY created_at DESC, id DESC"), params![tenant, user]).await
-}
-
-/// A page of sessions by filters, newest first, with the number of all that match. `live` says which rows of status
-/// `active` are wanted: those that have not run out (`Some(true)`), those that have, or both.
-pub async fn list(
-    tx: &mut Tx,
-    client: Option<&str>,
-    user: Option<&str>,
-    status: Option<&str>,
-    limit: i64,
-    offset: i64,
-) -> Result<(Vec<SessionRow>, i64), DbError> {
-    const FILTER: &str = " WHERE instance_id = ? AND (CAST(? AS TEXT) IS NULL OR client_id = ?) AND (CAST(? AS TEXT) IS NULL OR user_id = ?) AND (CAST(? AS TEXT) IS NULL OR status = ?)";
-    let tenant = tx.tenant().to_owned();
-    let filter = params![tenant, client, client, user, user, status, status];
-    let mut values: Vec<Value> = filter.to_vec();
-    values.extend_from_slice(params![limit, offset]);
-    let rows = tx
-        .all(
-            &format!("{SELECT}{FILTER} ORDER BY created_at DESC, id DESC LIMIT ? OFFSET ?"),
-            &values,
-        )
-        .await?;
-    let count: Option<(i64,)> = tx
-        .first(&format!("SELECT count(*) FROM sessions{FILTER}"), filter)
-        .await?;
-    Ok((rows, count.map_or(0, |(n,)| n)))
 }
 
 pub async fn insert(tx: &mut Tx, session: &SessionRow) -> Result<(), DbError> {

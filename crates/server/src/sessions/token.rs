@@ -22,7 +22,7 @@ fn quoted(text: &str) -> String {
     Value::from(text).to_string()
 }
 
-/// Signs a token for a live session. `life_secs` is 60 but where a server asks for another.
+/// Signs a token for a live session. Without an `azp` (a server that names no origin) the claim is left out. `life_secs` is 60 but where a server asks for another.
 ///
 /// # Errors
 /// The signer's.
@@ -40,8 +40,12 @@ pub fn mint(
     // Writing to a String cannot fail.
     let _infallible = write!(
         claims,
-        "{{\"azp\":{},\"exp\":{},\"fva\":[{first},{second}],\"iat\":{iat},\"iss\":{},\"jti\":\"{}\",\"nbf\":{},\"sid\":\"{}\",\"sts\":\"{}\",\"sub\":\"{}\",\"v\":2",
-        quoted(azp),
+        "{{{}\"exp\":{},\"fva\":[{first},{second}],\"iat\":{iat},\"iss\":{},\"jti\":\"{}\",\"nbf\":{},\"sid\":\"{}\",\"sts\":\"{}\",\"sub\":\"{}\",\"v\":2",
+        if azp.is_empty() {
+            String::new()
+        } else {
+            format!("\"azp\":{},", quoted(azp))
+        },
         iat + life_secs,
         quoted(&cx.instance.issuer),
         cx.app.rng.base62(20),
@@ -124,5 +128,7 @@ pub fn verify(cx: &Cx, token: &str) -> Option<Value> {
     };
     let verified = jwt::verify(token, find).ok()?;
     let session = verified.header.get("cat").and_then(Value::as_str) == Some("cl_B7d4PD111AAA");
-    session.then_some(verified.claims)
+    // A handshake token carries the same category and no session: it is none.
+    let named = verified.claims.get("sid").is_some_and(Value::is_string);
+    (session && named).then_some(verified.claims)
 }

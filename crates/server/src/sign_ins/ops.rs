@@ -499,7 +499,7 @@ pub async fn reset_password(
         }
         users::ops::own::put_password(cx, &mut tx, &user_id, &stored).await?;
         if end_others {
-            sessions::store::end_all(&mut tx, &user_id, "revoked", None, cx.now).await?;
+            sessions::ops::end_of_user(cx, &mut tx, &user_id, "revoked", None).await?;
         }
         row.needs_new_password = false;
         let changed = finish(cx, &mut tx, &mut held, &mut row, Strategy::ResetPasswordEmailCode).await?;

@@ -124,6 +124,7 @@ async fn dispatch(app: &Arc<App>, request: &Incoming, path: &str, trace: &str) -
         && !path.starts_with("/v1/")
         && !path.starts_with("/oauth/")
         && !path.starts_with("/.well-known/")
+        && !path.starts_with("/api_keys")
     {
         return render::error(app, &refuse::not_found().into(), trace);
     }

@@ -1,5 +1,5 @@
 //! Making, sending and attempting one-time codes.
-use super::model::{CODE_LIFE_MS, CODE_TRIES, RESEND_AFTER_MS, VerificationRow};
+use super::model::{CODE_LIFE_MS, CODE_TRIES, CODES_PER_HOUR, RESEND_AFTER_MS, VerificationRow};
 use super::store;
 use crate::cx::Cx;
 use crate::identifiers::email::EmailAddress;
@@ -30,7 +30,8 @@ pub enum Delivery {
 }
 
 /// Starts a code for an email address: a new verification, and the mail that carries the code, in one transaction.
-/// `previous` is the one it replaces: a second code within 30 seconds is refused, an open older one dies.
+/// `previous` is the one it replaces: a second code within 30 seconds is refused, an open older one dies. An address gets
+/// 10 codes an hour at most, whoever asks.
 ///
 /// # Errors
 /// 429 `verification_code_too_many_requests`.
@@ -59,6 +60,12 @@ pub async fn start_email_code(
                 .into());
         }
         store::fail(tx, id).await?;
+    }
+    let hour_ago = cx.now.plus_secs(-3600);
+    if !test && store::made_since(tx, address.as_str(), hour_ago).await? >= CODES_PER_HOUR {
+        return Err(refuse::verification_code_too_many_requests()
+            .retry_after(600)
+            .into());
     }
     let id = VerificationId::compose(cx.now, &cx.fresh());
     let code = if test {

@@ -19,6 +19,18 @@ pub async fn find(tx: &mut Tx, id: &VerificationId) -> Result<Option<Verificatio
     tx.first("SELECT instance_id, id, strategy, status, target, code_hash, attempts, verified_at_client, expire_at, created_at FROM verifications WHERE instance_id = ? AND id = ?", params![tenant, id]).await
 }
 
+/// How many codes were made for a target since `since`, whoever asked for them.
+pub async fn made_since(tx: &mut Tx, target: &str, since: Timestamp) -> Result<i64, DbError> {
+    let tenant = tx.tenant().to_owned();
+    let row: Option<(i64,)> = tx
+        .first(
+            "SELECT count(*) FROM verifications WHERE instance_id = ? AND target = ? AND created_at > ?",
+            params![tenant, target, since],
+        )
+        .await?;
+    Ok(row.map_or(0, |(n,)| n))
+}
+
 /// Takes one try of an open verification, before the code is looked at: parallel guesses each cost one, and the row
 /// count is the answer.
 pub async fn take_try(

@@ -40,8 +40,11 @@ mod world;
 
 mod claims;
 mod edge;
+mod handshake;
 mod origins;
 mod passwords;
+mod production;
+mod races;
 mod sessions;
 mod sign_in;
 mod sign_up;

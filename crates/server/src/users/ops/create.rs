@@ -104,7 +104,7 @@ pub async fn create(cx: &Cx, tx: &mut Tx, new: NewUser) -> Result<UserRow> {
     user.legal_accepted_at = new.legal_accepted_at;
     check_free(tx, &user, &new.emails).await?;
     let mut emails = Vec::with_capacity(new.emails.len());
-    for email in &new.emails {
+    for (index, email) in (0_i64..).zip(&new.emails) {
         emails.push(EmailRow {
             instance_id: user.instance_id.clone(),
             id: IdentificationId::compose(cx.now, &cx.fresh()),
@@ -121,8 +121,9 @@ pub async fn create(cx: &Cx, tx: &mut Tx, new: NewUser) -> Result<UserRow> {
             .to_owned(),
             verification_strategy: email.verified_by.map(str::to_owned),
             verification_id: None,
-            created_at: cx.now,
-            updated_at: cx.now,
+            // Lists are in the order of creation: the order they were given in.
+            created_at: cx.now.plus_ms(index),
+            updated_at: cx.now.plus_ms(index),
         });
     }
     user.primary_email_address_id = emails.first().map(|e| e.id.clone());

@@ -104,9 +104,7 @@ pub async fn decide(cx: &Cx, ids: &[UserId], decision: Decision) -> Result<Vec<F
 /// # Errors
 /// The database's.
 pub async fn end_sessions(cx: &Cx, tx: &mut Tx, user: &UserId) -> Result<Vec<SessionRow>> {
-    let live = sessions::store::of_user(tx, user).await?;
-    sessions::store::end_all(tx, user, "revoked", None, cx.now).await?;
-    Ok(live)
+    sessions::ops::end_of_user(cx, tx, user, "revoked", None).await
 }
 
 /// Forgets the minted tokens of sessions that ended. Called after the commit.

@@ -90,9 +90,7 @@ pub async fn change_password(
         put_password(cx, &mut tx, &user.id, &stored).await?;
         let mut ended = Vec::new();
         if end_others {
-            ended = sessions::store::of_user(&mut tx, &user.id).await?;
-            ended.retain(|s| s.id != session.id);
-            sessions::store::end_all(&mut tx, &user.id, "revoked", Some(&session.id), cx.now).await?;
+            ended = sessions::ops::end_of_user(cx, &mut tx, &user.id, "revoked", Some(&session.id)).await?;
         }
         clients::rotate(cx, &mut tx, &mut held).await?;
         Ok::<_, Error>((held, ended))
@@ -150,7 +148,7 @@ pub async fn delete(cx: &Cx, user: &UserRow) -> Result<()> {
         .ok_or_else(refuse::authentication_invalid)?;
     let (held, ended, stamp) = usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
         let mut held = clients::hold(&mut tx, client).await?;
-        let ended = sessions::store::of_user(&mut tx, &user.id).await?;
+        let ended = sessions::ops::end_of_user(cx, &mut tx, &user.id, "revoked", None).await?;
         store::delete(&mut tx, &user.id).await?;
         let left = clients::live_sessions(cx, &mut tx, &client.id).await?;
         crate::clients::store::sessions_changed(&mut tx, &client.id, left.last().map(|s| &s.id), cx.now).await?;

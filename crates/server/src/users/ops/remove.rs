@@ -15,7 +15,7 @@ pub async fn remove(cx: &Cx, id: &str) -> Result<UserRow> {
     let id = list::parse_id(id)?;
     let (user, ended) = usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
         let found = list::hold(&mut tx, &id).await?;
-        let ended = sessions::store::of_user(&mut tx, &id).await?;
+        let ended = sessions::ops::end_of_user(cx, &mut tx, &id, "revoked", None).await?;
         store::delete(&mut tx, &id).await?;
         Ok::<_, Error>((found.user, ended))
     })?;
