@@ -30,6 +30,7 @@ check:
 	cargo xtask words
 	cargo xtask unserved
 	cargo xtask openapi
+	@if command -v cargo-deny >/dev/null; then cargo deny --log-level error check licenses bans sources; else echo "cargo deny: SKIPPED (cargo install cargo-deny)"; fi
 
 bench: build
 	cargo run --release --quiet --package usher-bench -- --out docs/benchmarks.md

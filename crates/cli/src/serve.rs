@@ -111,6 +111,7 @@ pub(crate) async fn run(path: &Path) -> Result<(), String> {
         },
         api_host: config.server.api_host.clone(),
         trusted_proxies: config.server.trusted_proxies.clone(),
+        exchanges: None,
         mail_from: config.mail.from.clone(),
     };
     let app = App::start(db, master, rng, clock, options)

@@ -21,6 +21,8 @@ pub struct Options {
     pub api_host: Option<String>,
     /// Peers whose `X-Forwarded-*` are believed.
     pub trusted_proxies: Vec<std::net::IpAddr>,
+    /// Where every API exchange is written, for tests; never in production, because it holds secrets.
+    pub exchanges: Option<std::path::PathBuf>,
     /// Sender of mail, as `Name <address>` or an address.
     pub mail_from: String,
 }
@@ -87,17 +89,10 @@ impl App {
         options: Options,
     ) -> Result<Arc<Self>> {
         let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let exchanges = std::env::var_os("EXCHANGES")
-            .filter(|p| !p.is_empty())
-            .and_then(|path| {
-                let file = std::fs::OpenOptions::new()
-                    .create(true)
-                    .append(true)
-                    .open(path);
-                file.inspect_err(|e| tracing::warn!("EXCHANGES cannot be written: {e}"))
-                    .ok()
-                    .map(Mutex::new)
-            });
+        let exchanges = options.exchanges.as_ref().and_then(|path| {
+            let file = std::fs::OpenOptions::new().create(true).append(true).open(path);
+            file.inspect_err(|e| tracing::warn!("Exchanges cannot be written: {e}")).ok().map(Mutex::new)
+        });
         let app = Arc::new(Self {
             db,
             master,

@@ -38,8 +38,10 @@ mod browser;
 mod server;
 mod world;
 
+mod authorization;
 mod claims;
 mod edge;
+mod fields;
 mod handshake;
 mod origins;
 mod passwords;
@@ -48,3 +50,4 @@ mod races;
 mod sessions;
 mod sign_in;
 mod sign_up;
+mod tenants;

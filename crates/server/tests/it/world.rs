@@ -136,6 +136,7 @@ impl World {
             scheme: if development { "http" } else { "https" },
             api_host: (!development).then(|| "api.example.com".to_owned()),
             trusted_proxies: Vec::new(),
+            exchanges: std::env::var_os(\"EXCHANGES\").filter(|path| !path.is_empty()).map(Into::into),
             mail_from: "Usher <no-reply@localhost>".to_owned(),
         };
         let app = App::start(db, master, rng, clock, options).await.unwrap();
@@ -151,6 +152,12 @@ impl World {
 
     pub(crate) async fn secret_of(&self, instance: &Instance) -> String {
         setup::secrets(&self.app.db, &self.app.master, &instance.row.id).await.unwrap().pop().unwrap()
+    }
+
+    /// The modulus of an instance's signing key.
+    pub(crate) fn modulus(&self, instance: &Instance) -> Value {
+        let keys: Value = serde_json::from_slice(&instance.jwks.body).unwrap();
+        keys["keys"][0]["n"].clone()
     }
 
     pub(crate) fn scheme(&self) -> &'static str {
