@@ -234,7 +234,11 @@ async fn check_password(cx: &Cx, user: Option<&UserRow>, given: &str) -> Result<
     let stored = user
         .filter(|_| allowed && !locked)
         .and_then(|u| u.password_stored.as_deref());
-    password::verify(cx, stored, given).await
+    let right = password::verify(cx, stored, given).await?;
+    if right && let Some(user) = user {
+        password::upgrade(cx, user, given).await?;
+    }
+    Ok(right)
 }
 
 /// Notes a wrong password; the refusal is a value, so that the count is committed.

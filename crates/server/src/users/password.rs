@@ -1,11 +1,13 @@
 //! Passwords: the one verdict at every door, and hashing in its own pool (NIST SP 800-63B §3.1.1, contract bapi §6.2).
 use crate::cx::Cx;
 use crate::instances::settings::Settings;
+use crate::users::model::UserRow;
+use crate::users::store;
 use std::sync::atomic::Ordering;
 use unicode_normalization::UnicodeNormalization;
 use usher_crypto::password as hashing;
 use usher_types::error::codes as refuse;
-use usher_types::{ApiError, Result};
+use usher_types::{ApiError, Error, Result};
 
 /// The special characters that satisfy `require_special_char`.
 pub const SPECIAL: &str = "!\"#$%&'()*+,-./:;<=>?@[]^_`{|}~";
@@ -112,6 +114,22 @@ pub async fn verify(cx: &Cx, stored: Option<&str>, password: &str) -> Result<boo
     })
     .await?;
     Ok(matched && known && fits)
+}
+
+/// Brings the hash of a password that was just proved to the present scheme and cost: imported digests and cheaper hashes
+/// are upgraded at the first sign-in (contract bapi §3.3).
+///
+/// # Errors
+/// 429 when the queue is full; the database's.
+pub async fn upgrade(cx: &Cx, user: &UserRow, proved: &str) -> Result<()> {
+    let Some(old) = user.password_stored.as_deref().filter(|s| hashing::needs_rehash(s, cx.instance.settings.password.bcrypt_cost)) else {
+        return Ok(());
+    };
+    let new = hash(cx, proved).await?;
+    usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
+        store::rehash(&mut tx, &user.id, old, &new).await?;
+        Ok::<_, Error>(())
+    })
 }
 
 /// Takes over a digest that another system made.

@@ -100,6 +100,12 @@ pub async fn count_failure(
     .map(drop)
 }
 
+/// Replaces one stored hash by another of the same password; nothing where it changed meanwhile.
+pub async fn rehash(tx: &mut Tx, id: &UserId, old: &str, new: &str) -> Result<u64, DbError> {
+    let tenant = tx.tenant().to_owned();
+    tx.run("UPDATE users SET password_stored = ? WHERE instance_id = ? AND id = ? AND password_stored = ?", params![new, tenant, id, old]).await
+}
+
 /// Notes a completed sign-in and forgets failed attempts.
 pub async fn signed_in(tx: &mut Tx, id: &UserId, now: Timestamp) -> Result<(), DbError> {
     let tenant = tx.tenant().to_owned();

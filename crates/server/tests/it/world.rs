@@ -136,7 +136,7 @@ impl World {
             scheme: if development { "http" } else { "https" },
             api_host: (!development).then(|| "api.example.com".to_owned()),
             trusted_proxies: Vec::new(),
-            exchanges: std::env::var_os(\"EXCHANGES\").filter(|path| !path.is_empty()).map(Into::into),
+            exchanges: std::env::var_os("EXCHANGES").filter(|path| !path.is_empty()).map(Into::into),
             mail_from: "Usher <no-reply@localhost>".to_owned(),
         };
         let app = App::start(db, master, rng, clock, options).await.unwrap();
