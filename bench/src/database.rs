@@ -42,7 +42,10 @@ pub(crate) fn autocommit(path: &Path, time: Duration) -> Res<f64> {
 
 /// `writers` tasks, each committing one small row after the other through the layer.
 pub(crate) fn layer(path: &Path, writers: usize, time: Duration) -> Res<f64> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|e| told("runtime")(&e))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| told("runtime")(&e))?;
     let run = async {
         let db = Db::open_sqlite(path)?;
         let mut tx = db.write("").await?;
@@ -57,7 +60,11 @@ pub(crate) fn layer(path: &Path, writers: usize, time: Duration) -> Res<f64> {
                 let mut count = 0_i64;
                 while began.elapsed() < time {
                     let mut tx = db.write("").await?;
-                    tx.run(INSERT, params![format!("row_{writer:03}_{count:012}"), BODY, count]).await?;
+                    tx.run(
+                        INSERT,
+                        params![format!("row_{writer:03}_{count:012}"), BODY, count],
+                    )
+                    .await?;
                     tx.commit().await?;
                     count += 1;
                 }
@@ -75,7 +82,9 @@ pub(crate) fn layer(path: &Path, writers: usize, time: Duration) -> Res<f64> {
         db.close().await;
         Ok::<_, usher_db::DbError>(rate)
     };
-    runtime.block_on(run).map_err(|e| told("the database layer")(&e))
+    runtime
+        .block_on(run)
+        .map_err(|e| told("the database layer")(&e))
 }
 
 /// All three.

@@ -18,7 +18,13 @@ pub(crate) fn local(port: u16) -> SocketAddr {
 }
 
 /// A request, rendered once and sent as often as wanted.
-pub(crate) fn request(method: &str, port: u16, path: &str, headers: &[(&str, &str)], body: Option<(&str, &str)>) -> Vec<u8> {
+pub(crate) fn request(
+    method: &str,
+    port: u16,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: Option<(&str, &str)>,
+) -> Vec<u8> {
     let mut text = format!("{method} {path} HTTP/1.1\r\nhost: localhost:{port}\r\n");
     for (name, value) in headers {
         text.push_str(&format!("{name}: {value}\r\n"));
@@ -53,15 +59,29 @@ pub(crate) fn shape(bytes: &[u8]) -> Option<Shape> {
     let mut chunked = false;
     for line in bytes[..head].split(|b| *b == b'\n').skip(1) {
         match line.first().map(u8::to_ascii_lowercase) {
-            Some(b'c') if line.len() > 15 && line[..15].eq_ignore_ascii_case(b"content-length:") => {
+            Some(b'c')
+                if line.len() > 15 && line[..15].eq_ignore_ascii_case(b"content-length:") =>
+            {
                 length = std::str::from_utf8(&line[15..]).ok()?.trim().parse().ok()?;
             }
-            Some(b't') if line.len() > 18 && line[..18].eq_ignore_ascii_case(b"transfer-encoding:") => chunked = true,
+            Some(b't')
+                if line.len() > 18 && line[..18].eq_ignore_ascii_case(b"transfer-encoding:") =>
+            {
+                chunked = true
+            }
             _ => {}
         }
     }
-    let total = if chunked { chunks(bytes, head)?.1 } else { head + length };
-    (bytes.len() >= total).then_some(Shape { status, head, total })
+    let total = if chunked {
+        chunks(bytes, head)?.1
+    } else {
+        head + length
+    };
+    (bytes.len() >= total).then_some(Shape {
+        status,
+        head,
+        total,
+    })
 }
 
 /// A chunked body, and where it ends.
@@ -70,7 +90,9 @@ fn chunks(bytes: &[u8], head: usize) -> Option<(Vec<u8>, usize)> {
     let mut body = Vec::new();
     loop {
         let line = bytes.get(at..)?.windows(2).position(|w| w == b"\r\n")?;
-        let size = usize::from_str_radix(std::str::from_utf8(&bytes[at..at + line]).ok()?.trim(), 16).ok()?;
+        let size =
+            usize::from_str_radix(std::str::from_utf8(&bytes[at..at + line]).ok()?.trim(), 16)
+                .ok()?;
         at += line + 2;
         body.extend_from_slice(bytes.get(at..at + size)?);
         at += size + 2;
@@ -95,17 +117,27 @@ impl Answer {
     /// The values of a header.
     pub(crate) fn all(&self, name: &str) -> Vec<&str> {
         let lines = self.head.lines().filter_map(|l| l.split_once(':'));
-        lines.filter(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.trim()).collect()
+        lines
+            .filter(|(n, _)| n.eq_ignore_ascii_case(name))
+            .map(|(_, v)| v.trim())
+            .collect()
     }
     /// `Cookie` that gives back every cookie that was set.
     pub(crate) fn cookies(&self) -> String {
         let set = self.all("set-cookie");
-        set.iter().filter_map(|c| c.split(';').next()).collect::<Vec<_>>().join("; ")
+        set.iter()
+            .filter_map(|c| c.split(';').next())
+            .collect::<Vec<_>>()
+            .join("; ")
     }
     /// The body as JSON, where the status is 2xx.
     pub(crate) fn json(&self) -> Res<Value> {
         if !(200..300).contains(&self.status) {
-            return Err(format!("status {}: {}", self.status, String::from_utf8_lossy(&self.body)));
+            return Err(format!(
+                "status {}: {}",
+                self.status,
+                String::from_utf8_lossy(&self.body)
+            ));
         }
         serde_json::from_slice(&self.body).map_err(|e| format!("no JSON: {e}"))
     }
@@ -120,7 +152,11 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn new(port: u16) -> Self {
-        Self { port, stream: None, buffer: Vec::with_capacity(16 * 1024) }
+        Self {
+            port,
+            stream: None,
+            buffer: Vec::with_capacity(16 * 1024),
+        }
     }
 
     /// Connects unless it is connected.
@@ -131,7 +167,9 @@ impl Client {
             stream.set_read_timeout(Some(Duration::from_secs(60)))?;
             self.stream = Some(stream);
         }
-        self.stream.as_mut().ok_or_else(|| std::io::Error::other("not connected"))
+        self.stream
+            .as_mut()
+            .ok_or_else(|| std::io::Error::other("not connected"))
     }
 
     fn exchange(&mut self, bytes: &[u8]) -> std::io::Result<Shape> {
@@ -171,6 +209,10 @@ impl Client {
             Some((body, _)) if head.to_ascii_lowercase().contains("\r\ntransfer-encoding:") => body,
             _ => self.buffer[shape.head..shape.total].to_vec(),
         };
-        Ok(Answer { status: shape.status, head, body })
+        Ok(Answer {
+            status: shape.status,
+            head,
+            body,
+        })
     }
 }

@@ -32,8 +32,17 @@ async fn one(stream: &mut TcpStream, buffer: &mut Vec<u8>, bytes: &[u8]) -> std:
 
 /// Sends for `time` over `connections` kept-alive connections, each its own of `requests` again and again, from one
 /// thread. Every answer must have the status `expected`.
-pub(crate) fn closed(server: &Server, requests: &[Vec<u8>], connections: usize, expected: u16, time: Duration) -> Res<Rate> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| told("runtime")(&e))?;
+pub(crate) fn closed(
+    server: &Server,
+    requests: &[Vec<u8>],
+    connections: usize,
+    expected: u16,
+    time: Duration,
+) -> Res<Rate> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| told("runtime")(&e))?;
     let outcome = runtime.block_on(async {
         let mut streams = Vec::new();
         for index in 0..connections {
@@ -44,7 +53,10 @@ pub(crate) fn closed(server: &Server, requests: &[Vec<u8>], connections: usize, 
             let bytes = requests[index % requests.len()].clone();
             let status = one(&mut stream, &mut buffer, &bytes).await?;
             if status != expected {
-                return Err(std::io::Error::other(format!("status {status}: {}", String::from_utf8_lossy(&buffer))));
+                return Err(std::io::Error::other(format!(
+                    "status {status}: {}",
+                    String::from_utf8_lossy(&buffer)
+                )));
             }
             streams.push((stream, buffer, bytes));
         }
@@ -58,7 +70,10 @@ pub(crate) fn closed(server: &Server, requests: &[Vec<u8>], connections: usize, 
                     while began.elapsed() < time {
                         let status = one(&mut stream, &mut buffer, &bytes).await?;
                         if status != expected {
-                            return Err(std::io::Error::other(format!("status {status}: {}", String::from_utf8_lossy(&buffer))));
+                            return Err(std::io::Error::other(format!(
+                                "status {status}: {}",
+                                String::from_utf8_lossy(&buffer)
+                            )));
                         }
                         count += 1;
                     }
@@ -76,12 +91,20 @@ pub(crate) fn closed(server: &Server, requests: &[Vec<u8>], connections: usize, 
     });
     let (count, wall, used) = outcome.map_err(|e: std::io::Error| told("load")(&e))?;
     let count = count as f64;
-    Ok(Rate { per_cpu: count / used, per_second: count / wall })
+    Ok(Rate {
+        per_cpu: count / used,
+        per_second: count / wall,
+    })
 }
 
 /// Runs `work` in `threads` threads, as often as it can for `time`; how often it succeeded. Each call gets the number of
 /// its thread and of the call.
-pub(crate) fn threads(threads: usize, time: Duration, work: impl Fn(&mut Client, usize, usize) -> Res<()> + Sync, port: u16) -> Res<u64> {
+pub(crate) fn threads(
+    threads: usize,
+    time: Duration,
+    work: impl Fn(&mut Client, usize, usize) -> Res<()> + Sync,
+    port: u16,
+) -> Res<u64> {
     let began = Instant::now();
     let count = AtomicU64::new(0);
     let trouble = Mutex::new(None);
@@ -126,13 +149,21 @@ fn quantile(sorted: &[f64], share: f64) -> f64 {
 impl Latency {
     pub(crate) fn of(mut millis: Vec<f64>) -> Self {
         millis.sort_by(f64::total_cmp);
-        Self { p50: quantile(&millis, 0.5), p99: quantile(&millis, 0.99) }
+        Self {
+            p50: quantile(&millis, 0.5),
+            p99: quantile(&millis, 0.99),
+        }
     }
 }
 
 /// Requests at `per_second`, each sent at its appointed time whether or not the others were answered (up to 24 at once).
 /// Latency counts from the moment the sender woke for it, or from the appointed time where all senders were busy.
-pub(crate) fn paced(port: u16, requests: &[Vec<u8>], per_second: f64, time: Duration) -> Res<Latency> {
+pub(crate) fn paced(
+    port: u16,
+    requests: &[Vec<u8>],
+    per_second: f64,
+    time: Duration,
+) -> Res<Latency> {
     const SENDERS: usize = 24;
     let gap = Duration::from_secs_f64(1.0 / per_second);
     let next = AtomicU64::new(0);
@@ -189,7 +220,13 @@ pub(crate) struct Crowd {
 }
 
 /// Runs `meanwhile` while `callers` closed loops send requests. A caller who is refused (429, 503) waits 100 ms.
-pub(crate) fn crowd<T>(port: u16, requests: &[Vec<u8>], callers: usize, settle: Duration, meanwhile: impl FnOnce() -> T) -> (Crowd, T) {
+pub(crate) fn crowd<T>(
+    port: u16,
+    requests: &[Vec<u8>],
+    callers: usize,
+    settle: Duration,
+    meanwhile: impl FnOnce() -> T,
+) -> (Crowd, T) {
     let over = AtomicBool::new(false);
     let counted = AtomicBool::new(false);
     let answers = Mutex::new(BTreeMap::new());
@@ -222,5 +259,11 @@ pub(crate) fn crowd<T>(port: u16, requests: &[Vec<u8>], callers: usize, settle: 
         over.store(true, Ordering::Relaxed);
         out
     });
-    (Crowd { answers: answers.into_inner().unwrap_or_default(), wall }, out)
+    (
+        Crowd {
+            answers: answers.into_inner().unwrap_or_default(),
+            wall,
+        },
+        out,
+    )
 }

@@ -28,7 +28,10 @@ fn rate(time: Duration, work: impl Fn() + Sync) -> crate::load::Rate {
         }
     });
     let count = count.into_inner() as f64;
-    crate::load::Rate { per_cpu: count / (own_cpu() - cpu), per_second: count / began.elapsed().as_secs_f64() }
+    crate::load::Rate {
+        per_cpu: count / (own_cpu() - cpu),
+        per_second: count / began.elapsed().as_secs_f64(),
+    }
 }
 
 /// A key to sign with.

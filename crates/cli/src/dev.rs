@@ -68,7 +68,9 @@ pub(crate) async fn run(
         scheme: "http",
         api_host: None,
         trusted_proxies: Vec::new(),
-        exchanges: std::env::var_os("EXCHANGES").filter(|path| !path.is_empty()).map(Into::into),
+        exchanges: std::env::var_os("EXCHANGES")
+            .filter(|path| !path.is_empty())
+            .map(Into::into),
         mail_from: "Usher <no-reply@localhost>".to_owned(),
     };
     let app = App::start(db.clone(), master.clone(), rng, clock, options)

@@ -152,6 +152,17 @@ impl Tx {
     pub fn tenant(&self) -> &str {
         &self.tenant
     }
+    /// Several short reads and nothing else follow: on SQLite they see one state and pay for one lock instead of one
+    /// each. On PostgreSQL, and in a write, this is nothing.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub fn snapshot(&mut self) -> Result<(), DbError> {
+        match &mut self.engine {
+            Engine::SqliteRead(tx) => tx.snapshot(),
+            Engine::SqliteWrite(_) | Engine::Postgres(_) => Ok(()),
+        }
+    }
     /// Every row of a query.
     ///
     /// # Errors

@@ -6,6 +6,7 @@
 use crate::db::{DbError, DbErrorKind};
 use crate::row::Row;
 use crate::value::Value;
+use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::path::{Path, PathBuf};
@@ -80,6 +81,8 @@ fn connect(path: &Path, writer: bool) -> Result<Connection, DbError> {
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     let setup = || -> rusqlite::Result<()> {
         connection.pragma_update(None, "busy_timeout", 5000)?;
+        // Plans do not look at bound values, or statements with partial indexes in reach are compiled at every use.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         if writer {
             connection.pragma_update(None, "journal_mode", "WAL")?;
             connection.pragma_update(None, "synchronous", "FULL")?;
@@ -148,6 +151,7 @@ impl Sqlite {
         Ok(SqliteRead {
             home: Arc::clone(&self.0),
             connection: Some(connection),
+            snapshot: false,
         })
     }
 
@@ -219,6 +223,8 @@ impl Writer {
 pub(crate) struct SqliteRead {
     home: Arc<Inner>,
     connection: Option<Connection>,
+    /// A transaction is open on it.
+    snapshot: bool,
 }
 
 impl SqliteRead {
@@ -227,11 +233,22 @@ impl SqliteRead {
             .as_ref()
             .map_or_else(|| Ok(Vec::new()), |c| query(c, sql, values))
     }
+    pub(crate) fn snapshot(&mut self) -> Result<(), DbError> {
+        if !self.snapshot {
+            self.query("BEGIN", &[])?;
+            self.snapshot = true;
+        }
+        Ok(())
+    }
 }
 
 impl Drop for SqliteRead {
     fn drop(&mut self) {
-        if let Some(connection) = self.connection.take() {
+        // A connection whose snapshot does not end is not given back.
+        let ended = !self.snapshot || self.query("COMMIT", &[]).is_ok();
+        if let Some(connection) = self.connection.take()
+            && ended
+        {
             let mut kept = self
                 .home
                 .readers
@@ -362,7 +379,11 @@ fn query(connection: &Connection, sql: &str, values: &[Value]) -> Result<Vec<Row
                 ValueRef::Real(_) => {
                     return Err(DbError::shape("a floating-point column".to_owned()));
                 }
-                ValueRef::Text(v) => Value::Text(String::from_utf8_lossy(v).into_owned()),
+                // Checking whole is faster than looking for what to replace, which is there in damaged files only.
+                ValueRef::Text(v) => Value::Text(match std::str::from_utf8(v) {
+                    Ok(text) => text.to_owned(),
+                    Err(_) => String::from_utf8_lossy(v).into_owned(),
+                }),
                 ValueRef::Blob(v) => Value::Bytes(v.to_vec()),
             });
         }

@@ -90,8 +90,13 @@ impl App {
     ) -> Result<Arc<Self>> {
         let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let exchanges = options.exchanges.as_ref().and_then(|path| {
-            let file = std::fs::OpenOptions::new().create(true).append(true).open(path);
-            file.inspect_err(|e| tracing::warn!("Exchanges cannot be written: {e}")).ok().map(Mutex::new)
+            let file = std::fs::OpenOptions::new()
+                .create(true)
+                .append(true)
+                .open(path);
+            file.inspect_err(|e| tracing::warn!("Exchanges cannot be written: {e}"))
+                .ok()
+                .map(Mutex::new)
         });
         let app = Arc::new(Self {
             db,

@@ -86,11 +86,10 @@ impl Reply {
     /// # Errors
     /// A resource that does not serialize, which would be a mistake here.
     pub fn json(value: &impl Serialize) -> Result<Self> {
-        Ok(Self::bytes(
-            200,
-            JSON,
-            Bytes::from(serde_json::to_vec(value)?),
-        ))
+        // Most answers fit without growing.
+        let mut body = Vec::with_capacity(4096);
+        serde_json::to_writer(&mut body, value)?;
+        Ok(Self::bytes(200, JSON, Bytes::from(body)))
     }
     /// Bytes.
     #[must_use]

@@ -24,6 +24,14 @@ pub async fn envelope<T: Serialize + JsonSchema>(cx: &Cx, response: T) -> Result
     Reply::json(&Envelope { response, client })
 }
 
+/// The client itself as the response.
+fn alone(client: Option<resource::ClientResource>) -> Result<Reply> {
+    Reply::json(&Envelope {
+        response: client,
+        client: None,
+    })
+}
+
 const HANDSHAKE: &[Field] = &[
     text("redirect_url", 4096).query().required(),
     word("format", &["nonce", "token"]).query(),
@@ -95,7 +103,7 @@ async fn show(cx: &Cx, _: &Call) -> Result<Reply> {
         // A dead token: the browser forgets it, and server SDKs learn that nobody is signed in.
         cx.forget_client();
     }
-    Reply::json(&serde_json::json!({ "response": client, "client": null }))
+    alone(client)
 }
 
 async fn ensure(cx: &Cx, _: &Call) -> Result<Reply> {
@@ -105,7 +113,7 @@ async fn ensure(cx: &Cx, _: &Call) -> Result<Reply> {
         ops::announce(cx, &held, Some(0));
     }
     let client = resource::current(cx).await?;
-    Reply::json(&serde_json::json!({ "response": client, "client": null }))
+    alone(client)
 }
 
 async fn destroy(cx: &Cx, _: &Call) -> Result<Reply> {
@@ -122,5 +130,5 @@ async fn sign_out(cx: &Cx, _: &Call) -> Result<Reply> {
         ops::sign_out(cx, None, "removed").await?;
     }
     let client = resource::current(cx).await?;
-    Reply::json(&serde_json::json!({ "response": client, "client": null }))
+    alone(client)
 }

@@ -49,6 +49,7 @@ pub async fn current(cx: &Cx) -> Result<Option<ClientResource>> {
         return Ok(None);
     };
     let mut tx = cx.read().await?;
+    tx.snapshot()?;
     let Some(row) = store::find(&mut tx, &id).await? else {
         return Ok(None);
     };

@@ -144,6 +144,7 @@ pub async fn own(cx: &Cx, id: &str) -> Result<SessionRow> {
         .ok_or_else(refuse::authentication_invalid)?;
     let id = SessionId::parse(id).ok_or_else(refuse::authentication_invalid)?;
     let mut tx = cx.read().await?;
+    tx.snapshot()?;
     let session = store::find(&mut tx, &id)
         .await?
         .filter(|s| s.client_id == client.id && s.is_live(cx.now, &cx.instance.settings));

@@ -1,5 +1,5 @@
 //! Use cases of sign-ins. Each: read, slow work, one write transaction, announce after the commit.
-use super::factors::{Factor, factors, name};
+use super::factors::{Factor, Named, factors, name};
 use super::flow::{Facts, Status, status};
 use super::model::{LIFE_MS, SignInRow};
 use super::resource::SignInResource;
@@ -201,11 +201,7 @@ pub async fn create(cx: &Cx, start: Start<'_>) -> Result<SignInResource> {
             changed = finish(cx, &mut tx, &mut held, &mut row, Strategy::Password).await?;
         } else if let (Some(wanted @ (Strategy::EmailCode | Strategy::ResetPasswordEmailCode)), Some(named)) = (start.strategy, &named) {
             let ways = factors(cx, &named.identifier, named.user.as_ref(), &named.emails);
-            let first = ways.iter().find_map(|f| match f {
-                Factor::EmailCode { id, strategy, .. } if *strategy == wanted => Some(id.clone()),
-                Factor::EmailCode { .. } | Factor::Password => None,
-            });
-            let id = first.ok_or_else(refuse::strategy_for_user_invalid)?;
+            let id = code_address(named, &ways, wanted).ok_or_else(refuse::strategy_for_user_invalid)?;
             prepare_code(cx, &mut tx, &mut row, wanted, &id).await?;
         }
         Ok::<_, Error>(Ok((held, row, changed)))
@@ -214,6 +210,27 @@ pub async fn create(cx: &Cx, start: Start<'_>) -> Result<SignInResource> {
     clients::announce(cx, &held, changed);
     let mut tx = cx.read().await?;
     resource(cx, &mut tx, &row).await
+}
+
+/// Where a code goes that is asked for together with the identifier: to the address that was given; for a username to the
+/// primary one.
+fn code_address(named: &Named, ways: &[Factor], wanted: Strategy) -> Option<String> {
+    let given = named
+        .emails
+        .iter()
+        .find(|e| e.email_normal == named.identifier)
+        .map(|e| e.id.as_str());
+    let open = ways.iter().filter_map(|f| match f {
+        Factor::EmailCode {
+            id,
+            primary,
+            strategy,
+            ..
+        } if *strategy == wanted => Some((id, *primary)),
+        Factor::EmailCode { .. } | Factor::Password => None,
+    });
+    open.max_by_key(|(id, primary)| (given == Some(id.as_str()), *primary))
+        .map(|(id, _)| id.clone())
 }
 
 /// Checks a password against a user who may not exist. Takes the same time either way.

@@ -153,8 +153,13 @@ async fn dispatch(app: &Arc<App>, request: &Incoming, path: &str, trace: &str) -
 /// The client behind trusted proxies: each appends whom it saw, so the last address that is no trusted proxy is the client;
 /// what stands before it is the client's own claim.
 fn client_address(app: &App, request: &Incoming) -> Option<IpAddr> {
-    let chain = request.header("x-forwarded-for")?.rsplit(',').map(|part| part.trim().parse::<IpAddr>());
-    chain.map_while(std::result::Result::ok).find(|ip| !app.options.trusted_proxies.contains(ip))
+    let chain = request
+        .header("x-forwarded-for")?
+        .rsplit(',')
+        .map(|part| part.trim().parse::<IpAddr>());
+    chain
+        .map_while(std::result::Result::ok)
+        .find(|ip| !app.options.trusted_proxies.contains(ip))
 }
 
 /// Who called and how, before anything is believed of it.
@@ -182,10 +187,24 @@ fn facts(app: &App, request: &Incoming, proved_proxy: bool) -> RequestFacts {
     }
     .unwrap_or(app.options.scheme);
     let https = scheme == "https";
-    let ip = if proved_proxy { forwarded("x-forwarded-for").and_then(|v| v.parse().ok()) } else { None }
-        .or_else(|| if believed { client_address(app, request) } else { None })
-        .unwrap_or(request.peer);
-    let origin = request.header("origin").map(str::to_owned);
+    let ip = if proved_proxy {
+        forwarded("x-forwarded-for").and_then(|v| v.parse().ok())
+    } else {
+        None
+    }
+    .or_else(|| {
+        if believed {
+            client_address(app, request)
+        } else {
+            None
+        }
+    })
+    .unwrap_or(request.peer);
+    // One that is not even text is still one, and foreign.
+    let origin = request
+        .headers
+        .get("origin")
+        .map(|v| v.to_str().unwrap_or("invalid").to_owned());
     let referer = request
         .header("referer")
         .and_then(origin::Url::parse)

@@ -219,9 +219,8 @@ async fn change(cx: &Cx, id: &UserId, call: &Call) -> Result<()> {
             let found = found.ok_or_else(|| refuse::resource_not_found("email address").at("primary_email_address_id"))?;
             user.primary_email_address_id = Some(found.id.clone());
         }
-        if let Some(metadata) = form.object("unsafe_metadata") {
-            user.unsafe_metadata = Value::Object(metadata.clone()).to_string();
-        }
+        let metadata = ops::metadata::Metadata { open: form.object("unsafe_metadata").cloned(), ..Default::default() };
+        ops::metadata::apply(&mut user, &metadata, ops::metadata::How::Replace)?;
         user.updated_at = cx.now;
         refresh(&mut user, &emails);
         store::update(&mut tx, &user).await.map_err(|e| if e.is_unique() { Error::from(refuse::identifier_taken("username")) } else { e.into() })?;

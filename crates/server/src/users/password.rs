@@ -122,7 +122,11 @@ pub async fn verify(cx: &Cx, stored: Option<&str>, password: &str) -> Result<boo
 /// # Errors
 /// 429 when the queue is full; the database's.
 pub async fn upgrade(cx: &Cx, user: &UserRow, proved: &str) -> Result<()> {
-    let Some(old) = user.password_stored.as_deref().filter(|s| hashing::needs_rehash(s, cx.instance.settings.password.bcrypt_cost)) else {
+    let Some(old) = user
+        .password_stored
+        .as_deref()
+        .filter(|s| hashing::needs_rehash(s, cx.instance.settings.password.bcrypt_cost))
+    else {
         return Ok(());
     };
     let new = hash(cx, proved).await?;

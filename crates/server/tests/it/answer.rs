@@ -21,7 +21,11 @@ impl Answer {
         Self {
             status: reply.status,
             content_type: reply.content_type.to_owned(),
-            headers: reply.headers.into_iter().map(|(n, v)| (n.to_owned(), v)).collect(),
+            headers: reply
+                .headers
+                .into_iter()
+                .map(|(n, v)| (n.to_owned(), v))
+                .collect(),
             cookies: reply.cookies,
             body: String::from_utf8(reply.body.to_vec()).unwrap(),
             asked,
@@ -29,13 +33,20 @@ impl Answer {
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
+        self.headers
+            .iter()
+            .find(|(n, _)| n == name)
+            .map(|(_, v)| v.as_str())
     }
 
     /// The body as JSON.
     #[track_caller]
     pub(crate) fn json(&self) -> Value {
-        assert_eq!(self.content_type, "application/json", "{}: {}", self.asked, self.body);
+        assert_eq!(
+            self.content_type, "application/json",
+            "{}: {}",
+            self.asked, self.body
+        );
         serde_json::from_str(&self.body).unwrap()
     }
 
@@ -56,7 +67,9 @@ impl Answer {
     #[track_caller]
     pub(crate) fn codes(&self) -> Vec<String> {
         let body = self.json();
-        let errors = body["errors"].as_array().unwrap_or_else(|| panic!("{}: no errors in {}", self.asked, self.body));
+        let errors = body["errors"]
+            .as_array()
+            .unwrap_or_else(|| panic!("{}: no errors in {}", self.asked, self.body));
         let one = |e: &Value| match e["meta"]["param_name"].as_str() {
             Some(param) => format!("{} {param}", e["code"].as_str().unwrap()),
             None => e["code"].as_str().unwrap().to_owned(),
@@ -68,7 +81,13 @@ impl Answer {
     /// refusal is JSON with texts for people and developers, and with a trace id.
     #[track_caller]
     pub(crate) fn refused(&self, status: u16, code: &str) -> &Self {
-        assert_eq!((self.status, self.codes()), (status, vec![code.to_owned()]), "{}: {}", self.asked, self.body);
+        assert_eq!(
+            (self.status, self.codes()),
+            (status, vec![code.to_owned()]),
+            "{}: {}",
+            self.asked,
+            self.body
+        );
         self.well_formed_refusal();
         self
     }
@@ -80,23 +99,43 @@ impl Answer {
         assert!(self.status >= 400, "{}: {}", self.asked, self.body);
         for e in body["errors"].as_array().unwrap() {
             for text in ["message", "long_message", "code"] {
-                assert!(e[text].as_str().is_some_and(|t| !t.is_empty()), "{}: {text} in {}", self.asked, self.body);
+                assert!(
+                    e[text].as_str().is_some_and(|t| !t.is_empty()),
+                    "{}: {text} in {}",
+                    self.asked,
+                    self.body
+                );
             }
         }
         assert!(!body["errors"].as_array().unwrap().is_empty());
-        assert!(body["clerk_trace_id"].as_str().is_some_and(|t| !t.is_empty()), "{}: {}", self.asked, self.body);
-        assert_eq!(body["clerk_trace_id"].as_str(), self.header("clerk-trace-id"));
+        assert!(
+            body["clerk_trace_id"]
+                .as_str()
+                .is_some_and(|t| !t.is_empty()),
+            "{}: {}",
+            self.asked,
+            self.body
+        );
+        assert_eq!(
+            body["clerk_trace_id"].as_str(),
+            self.header("clerk-trace-id")
+        );
     }
 
     /// The `Set-Cookie` of a name.
     pub(crate) fn cookie(&self, name: &str) -> Option<&str> {
-        let found = self.cookies.iter().find(|c| c.split('=').next() == Some(name));
+        let found = self
+            .cookies
+            .iter()
+            .find(|c| c.split('=').next() == Some(name));
         found.map(String::as_str)
     }
 
     /// The value of the `Set-Cookie` of a name.
     pub(crate) fn cookie_value(&self, name: &str) -> Option<&str> {
-        self.cookie(name).and_then(|c| c.split_once('=')).map(|(_, rest)| rest.split(';').next().unwrap())
+        self.cookie(name)
+            .and_then(|c| c.split_once('='))
+            .map(|(_, rest)| rest.split(';').next().unwrap())
     }
 }
 

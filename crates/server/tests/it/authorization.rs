@@ -20,8 +20,18 @@ async fn ids(world: &World) -> Ids {
     let client = browser.client().await["id"].as_str().unwrap().to_owned();
     let other = world.browser();
     let sign_up = other.start_sign_up(&[("first_name", "Bob")]).await;
-    let sign_in = other.start_sign_in("ada@example.com").await["id"].as_str().unwrap().to_owned();
-    Ids { user: user.id, email: user.email_id, session, client, sign_up, sign_in }
+    let sign_in = other.start_sign_in("ada@example.com").await["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    Ids {
+        user: user.id,
+        email: user.email_id,
+        session,
+        client,
+        sign_up,
+        sign_in,
+    }
 }
 
 /// The operation's path with real ids in it.
@@ -34,7 +44,11 @@ fn path(op: &Op, ids: &Ids) -> String {
         "{sign_up_id}" | "{id}" => ids.sign_up.clone(),
         "{sign_in_id}" => ids.sign_in.clone(),
         other => {
-            assert!(!other.starts_with('{'), "a parameter that this test does not know: {}", op.path);
+            assert!(
+                !other.starts_with('{'),
+                "a parameter that this test does not know: {}",
+                op.path
+            );
             other.to_owned()
         }
     };

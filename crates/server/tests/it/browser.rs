@@ -45,28 +45,51 @@ pub(crate) struct Request {
 
 impl Browser {
     pub(crate) fn new(world: &World, host: &str, origin: &str) -> Self {
-        Self { world: world.clone(), host: host.to_owned(), origin: origin.to_owned(), jar: Arc::default() }
+        Self {
+            world: world.clone(),
+            host: host.to_owned(),
+            origin: origin.to_owned(),
+            jar: Arc::default(),
+        }
     }
 
     /// Somebody else with a copy of this browser's cookies.
     pub(crate) fn thief(&self) -> Self {
         let jar = self.jar.lock().unwrap().clone();
-        Self { jar: Arc::new(Mutex::new(jar)), ..self.clone() }
+        Self {
+            jar: Arc::new(Mutex::new(jar)),
+            ..self.clone()
+        }
     }
 
     /// The same browser on another page.
     pub(crate) fn at(&self, origin: &str) -> Self {
-        Self { origin: origin.to_owned(), ..self.clone() }
+        Self {
+            origin: origin.to_owned(),
+            ..self.clone()
+        }
     }
 
     /// The value of a cookie that goes out with requests.
     pub(crate) fn cookie(&self, name: &str) -> Option<String> {
-        self.jar.lock().unwrap().iter().find(|c| c.name == name).map(|c| c.value.clone())
+        self.jar
+            .lock()
+            .unwrap()
+            .iter()
+            .find(|c| c.name == name)
+            .map(|c| c.value.clone())
     }
 
     /// Puts a cookie into the jar, as another site of the same domain could.
     pub(crate) fn plant(&self, name: &str, value: &str) {
-        let cookie = Cookie { name: name.to_owned(), value: value.to_owned(), domain: None, host: self.host.clone(), secure: false, http_only: false };
+        let cookie = Cookie {
+            name: name.to_owned(),
+            value: value.to_owned(),
+            domain: None,
+            host: self.host.clone(),
+            secure: false,
+            http_only: false,
+        };
         let mut jar = self.jar.lock().unwrap();
         jar.retain(|c| c.name != name);
         jar.push(cookie);
@@ -83,7 +106,12 @@ impl Browser {
             None => c.host == self.host,
         };
         let jar = self.jar.lock().unwrap();
-        let pairs: Vec<String> = jar.iter().filter(fits).filter(|c| !c.secure || self.is_https()).map(|c| format!("{}={}", c.name, c.value)).collect();
+        let pairs: Vec<String> = jar
+            .iter()
+            .filter(fits)
+            .filter(|c| !c.secure || self.is_https())
+            .map(|c| format!("{}={}", c.name, c.value))
+            .collect();
         pairs.join("; ")
     }
 
@@ -93,7 +121,11 @@ impl Browser {
         let mut query = query.to_owned();
         let tunnelled = matches!(method, "PUT" | "PATCH" | "DELETE");
         if tunnelled {
-            query = if query.is_empty() { format!("_method={method}") } else { format!("{query}&_method={method}") };
+            query = if query.is_empty() {
+                format!("_method={method}")
+            } else {
+                format!("{query}&_method={method}")
+            };
         }
         Request {
             browser: self.clone(),
@@ -128,11 +160,19 @@ impl Browser {
     /// Ids of the live sessions.
     pub(crate) async fn session_ids(&self) -> Vec<String> {
         let client = self.client().await;
-        client["sessions"].as_array().map(|all| all.iter().map(|s| s["id"].as_str().unwrap().to_owned()).collect()).unwrap_or_default()
+        client["sessions"]
+            .as_array()
+            .map(|all| {
+                all.iter()
+                    .map(|s| s["id"].as_str().unwrap().to_owned())
+                    .collect()
+            })
+            .unwrap_or_default()
     }
 
     pub(crate) async fn mint(&self, session: &str) -> Answer {
-        self.post(&format!("/v1/client/sessions/{session}/tokens"), &[]).await
+        self.post(&format!("/v1/client/sessions/{session}/tokens"), &[])
+            .await
     }
 
     /// The claims of a fresh token.
@@ -149,16 +189,26 @@ impl Browser {
 
     /// Asks for a sign-up's code.
     pub(crate) async fn prepare_sign_up(&self, id: &str) -> Answer {
-        self.post(&format!("/v1/client/sign_ups/{id}/prepare_verification"), &[("strategy", "email_code")]).await
+        self.post(
+            &format!("/v1/client/sign_ups/{id}/prepare_verification"),
+            &[("strategy", "email_code")],
+        )
+        .await
     }
 
     pub(crate) async fn attempt_sign_up(&self, id: &str, code: &str) -> Answer {
-        self.post(&format!("/v1/client/sign_ups/{id}/attempt_verification"), &[("strategy", "email_code"), ("code", code)]).await
+        self.post(
+            &format!("/v1/client/sign_ups/{id}/attempt_verification"),
+            &[("strategy", "email_code"), ("code", code)],
+        )
+        .await
     }
 
     /// A sign-up that waits for the code, which has been sent.
     pub(crate) async fn pending_sign_up(&self, address: &str) -> String {
-        let id = self.start_sign_up(&[("email_address", address), ("password", PASSWORD)]).await;
+        let id = self
+            .start_sign_up(&[("email_address", address), ("password", PASSWORD)])
+            .await;
         self.prepare_sign_up(&id).await.ok();
         id
     }
@@ -173,32 +223,61 @@ impl Browser {
     }
 
     pub(crate) async fn start_sign_in(&self, identifier: &str) -> Value {
-        self.post("/v1/client/sign_ins", &[("identifier", identifier)]).await.response()
+        self.post("/v1/client/sign_ins", &[("identifier", identifier)])
+            .await
+            .response()
     }
 
     /// Sends the code of the first address that is offered.
     pub(crate) async fn prepare_sign_in(&self, sign_in: &Value) -> Answer {
         let factors = sign_in["supported_first_factors"].as_array().unwrap();
-        let address = factors.iter().find(|f| f["strategy"] == "email_code").unwrap()["email_address_id"].as_str().unwrap();
+        let address = factors
+            .iter()
+            .find(|f| f["strategy"] == "email_code")
+            .unwrap()["email_address_id"]
+            .as_str()
+            .unwrap();
         let id = sign_in["id"].as_str().unwrap();
-        self.post(&format!("/v1/client/sign_ins/{id}/prepare_first_factor"), &[("strategy", "email_code"), ("email_address_id", address)]).await
+        self.post(
+            &format!("/v1/client/sign_ins/{id}/prepare_first_factor"),
+            &[("strategy", "email_code"), ("email_address_id", address)],
+        )
+        .await
     }
 
     pub(crate) async fn attempt_code(&self, id: &str, code: &str) -> Answer {
-        self.post(&format!("/v1/client/sign_ins/{id}/attempt_first_factor"), &[("strategy", "email_code"), ("code", code)]).await
+        self.post(
+            &format!("/v1/client/sign_ins/{id}/attempt_first_factor"),
+            &[("strategy", "email_code"), ("code", code)],
+        )
+        .await
     }
 
     pub(crate) async fn attempt_password(&self, id: &str, password: &str) -> Answer {
-        self.post(&format!("/v1/client/sign_ins/{id}/attempt_first_factor"), &[("strategy", "password"), ("password", password)]).await
+        self.post(
+            &format!("/v1/client/sign_ins/{id}/attempt_first_factor"),
+            &[("strategy", "password"), ("password", password)],
+        )
+        .await
     }
 
     pub(crate) async fn sign_in_with_password(&self, identifier: &str, password: &str) -> Answer {
-        self.post("/v1/client/sign_ins", &[("identifier", identifier), ("password", password)]).await
+        self.post(
+            "/v1/client/sign_ins",
+            &[("identifier", identifier), ("password", password)],
+        )
+        .await
     }
 
     /// A sign-in that waits for the code, which has been sent; its id.
     pub(crate) async fn pending_sign_in(&self, address: &str) -> String {
-        let started = self.post("/v1/client/sign_ins", &[("identifier", address), ("strategy", "email_code")]).await.response();
+        let started = self
+            .post(
+                "/v1/client/sign_ins",
+                &[("identifier", address), ("strategy", "email_code")],
+            )
+            .await
+            .response();
         started["id"].as_str().unwrap().to_owned()
     }
 
@@ -214,7 +293,12 @@ impl Browser {
     /// Takes an answer's cookies, and holds the answer against what may never happen.
     fn receive(&self, answer: &Answer) {
         let mut jar = self.jar.lock().unwrap();
-        let client = |jar: &Vec<Cookie>| jar.iter().filter(|c| c.name == "__client" && c.value.len() > 20).map(|c| c.value.clone()).collect::<Vec<_>>();
+        let client = |jar: &Vec<Cookie>| {
+            jar.iter()
+                .filter(|c| c.name == "__client" && c.value.len() > 20)
+                .map(|c| c.value.clone())
+                .collect::<Vec<_>>()
+        };
         let mut secrets = client(&jar);
         for line in &answer.cookies {
             let mut parts = line.split("; ");
@@ -222,30 +306,65 @@ impl Browser {
             let attributes: Vec<&str> = parts.collect();
             let has = |a: &str| attributes.contains(&a);
             let find = |a: &str| attributes.iter().find_map(|x| x.strip_prefix(a));
-            assert!(has("SameSite=Lax") && has("Path=/"), "{}: {line}", answer.asked);
+            assert!(
+                has("SameSite=Lax") && has("Path=/"),
+                "{}: {line}",
+                answer.asked
+            );
             assert_eq!(has("Secure"), self.is_https(), "{}: {line}", answer.asked);
-            assert_eq!(has("HttpOnly"), !name.starts_with("__client_uat"), "{}: {line}", answer.asked);
+            assert_eq!(
+                has("HttpOnly"),
+                !name.starts_with("__client_uat"),
+                "{}: {line}",
+                answer.asked
+            );
             if name == "__client" {
                 assert!(find("Domain=").is_none(), "{}: {line}", answer.asked);
-                assert_eq!(answer.cookies.last(), Some(line), "{}: one official proxy keeps the last cookie only", answer.asked);
+                assert_eq!(
+                    answer.cookies.last(),
+                    Some(line),
+                    "{}: one official proxy keeps the last cookie only",
+                    answer.asked
+                );
             }
             let host_name = self.host.split(':').next().unwrap();
             let domain = find("Domain=").map(str::to_owned);
             if let Some(domain) = &domain {
-                assert!(host_name == domain || host_name.ends_with(&format!(".{domain}")), "{}: a browser drops {line}", answer.asked);
+                assert!(
+                    host_name == domain || host_name.ends_with(&format!(".{domain}")),
+                    "{}: a browser drops {line}",
+                    answer.asked
+                );
             }
-            jar.retain(|c| !(c.name == name && c.domain == domain && (domain.is_some() || c.host == self.host)));
+            jar.retain(|c| {
+                !(c.name == name && c.domain == domain && (domain.is_some() || c.host == self.host))
+            });
             let life: i64 = find("Max-Age=").unwrap().parse().unwrap();
             if life > 0 {
-                jar.push(Cookie { name: name.to_owned(), value: value.to_owned(), domain, host: self.host.clone(), secure: has("Secure"), http_only: has("HttpOnly") });
+                jar.push(Cookie {
+                    name: name.to_owned(),
+                    value: value.to_owned(),
+                    domain,
+                    host: self.host.clone(),
+                    secure: has("Secure"),
+                    http_only: has("HttpOnly"),
+                });
             }
         }
         secrets.extend(client(&jar));
         for secret in secrets {
             let elsewhere = answer.headers.iter().any(|(_, v)| v.contains(&secret));
-            assert!(!answer.body.contains(&secret) && !elsewhere, "{}: the client's token is in an answer", answer.asked);
+            assert!(
+                !answer.body.contains(&secret) && !elsewhere,
+                "{}: the client's token is in an answer",
+                answer.asked
+            );
         }
-        assert!(jar.iter().filter(|c| c.name == "__client").all(|c| c.http_only || c.value.len() < 43 || c.domain.is_none()));
+        assert!(
+            jar.iter()
+                .filter(|c| c.name == "__client")
+                .all(|c| c.http_only || c.value.len() < 43 || c.domain.is_none())
+        );
     }
 }
 
@@ -272,11 +391,15 @@ impl Request {
         self
     }
     pub(crate) fn form(self, form: &[(&str, &str)]) -> Self {
-        let pairs: Vec<String> = form.iter().map(|(n, v)| format!("{}={}", percent::encode(n), percent::encode(v))).collect();
+        let pairs: Vec<String> = form
+            .iter()
+            .map(|(n, v)| format!("{}={}", percent::encode(n), percent::encode(v)))
+            .collect();
         self.body("application/x-www-form-urlencoded", pairs.join("&"))
     }
     pub(crate) fn body(mut self, content_type: &str, body: impl Into<Bytes>) -> Self {
-        self.headers.push(("content-type", content_type.as_bytes().to_vec()));
+        self.headers
+            .push(("content-type", content_type.as_bytes().to_vec()));
         self.body = Some(body.into());
         self
     }
@@ -291,11 +414,17 @@ impl Request {
     async fn deliver(self, body: Option<Bytes>) -> Answer {
         let browser = &self.browser;
         let mut headers = HeaderMap::new();
-        let mut put = |name: &'static str, value: &[u8]| headers.append(HeaderName::from_static(name), HeaderValue::from_bytes(value).unwrap());
+        let mut put = |name: &'static str, value: &[u8]| {
+            headers.append(
+                HeaderName::from_static(name),
+                HeaderValue::from_bytes(value).unwrap(),
+            )
+        };
         if !self.headers.iter().any(|(n, _)| *n == "host") {
             put("host", browser.host.as_bytes());
         }
-        if !self.headers.iter().any(|(n, _)| *n == "cookie") && !browser.cookie_header().is_empty() {
+        if !self.headers.iter().any(|(n, _)| *n == "cookie") && !browser.cookie_header().is_empty()
+        {
             put("cookie", browser.cookie_header().as_bytes());
         }
         if let Some(origin) = &self.origin {
@@ -304,7 +433,10 @@ impl Request {
         for (name, value) in &self.headers {
             put(name, value);
         }
-        let shown = body.as_ref().map(|b| String::from_utf8_lossy(&b[..b.len().min(300)]).into_owned()).unwrap_or_default();
+        let shown = body
+            .as_ref()
+            .map(|b| String::from_utf8_lossy(&b[..b.len().min(300)]).into_owned())
+            .unwrap_or_default();
         let asked = format!("{} {}?{} {shown}", self.method, self.path, self.query);
         let incoming = Incoming {
             method: Method::from_bytes(self.method.as_bytes()).unwrap(),

@@ -7,12 +7,21 @@ use usher_crypto::signing::PublicKey;
 /// True when the token's signature holds under the key of a JWKS with its `kid`.
 fn verifies(jwt: &str, jwks: &Value) -> bool {
     let (header, _) = decode(jwt);
-    let Some(key) = jwks["keys"].as_array().unwrap().iter().find(|k| k["kid"] == header["kid"]) else {
+    let Some(key) = jwks["keys"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|k| k["kid"] == header["kid"])
+    else {
         return false;
     };
-    let public = PublicKey::from_components(key["n"].as_str().unwrap(), key["e"].as_str().unwrap()).unwrap();
+    let public =
+        PublicKey::from_components(key["n"].as_str().unwrap(), key["e"].as_str().unwrap()).unwrap();
     let (signed, signature) = jwt.rsplit_once('.').unwrap();
-    public.verify_rs256(signed.as_bytes(), &digest::b64url_decode(signature).unwrap())
+    public.verify_rs256(
+        signed.as_bytes(),
+        &digest::b64url_decode(signature).unwrap(),
+    )
 }
 
 both! {

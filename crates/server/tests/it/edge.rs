@@ -6,20 +6,25 @@ use usher_server::route::Api;
 
 /// The reference operations that are not served, as (api, method, path).
 fn unserved() -> impl Iterator<Item = (Api, &'static str, &'static str)> {
-    include_str!("../../../../contract/unserved.txt").lines().filter_map(|line| {
-        let mut words = line.split_whitespace();
-        let api = match words.next()? {
-            "fapi" => Api::Fapi,
-            "bapi" => Api::Bapi,
-            _ => return None,
-        };
-        Some((api, words.next()?, words.next()?))
-    })
+    include_str!("../../../../contract/unserved.txt")
+        .lines()
+        .filter_map(|line| {
+            let mut words = line.split_whitespace();
+            let api = match words.next()? {
+                "fapi" => Api::Fapi,
+                "bapi" => Api::Bapi,
+                _ => return None,
+            };
+            Some((api, words.next()?, words.next()?))
+        })
 }
 
 /// A path with something in the place of each parameter.
 fn filled(path: &str) -> String {
-    path.split('/').map(|part| if part.starts_with('{') { "x" } else { part }).collect::<Vec<_>>().join("/")
+    path.split('/')
+        .map(|part| if part.starts_with('{') { "x" } else { part })
+        .collect::<Vec<_>>()
+        .join("/")
 }
 
 both! {

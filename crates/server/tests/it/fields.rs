@@ -23,11 +23,24 @@ impl Caller {
     async fn new(world: &World) -> Self {
         world.settings(|s| s.single_session_mode = false).await;
         let (browser, user, session) = world.signed_in("ada@example.com").await;
-        let sign_up = browser.start_sign_up(&[("email_address", "new@example.com")]).await;
+        let sign_up = browser
+            .start_sign_up(&[("email_address", "new@example.com")])
+            .await;
         world.user_without_password("bob@example.com").await;
-        let sign_in = browser.start_sign_in("bob@example.com").await["id"].as_str().unwrap().to_owned();
+        let sign_in = browser.start_sign_in("bob@example.com").await["id"]
+            .as_str()
+            .unwrap()
+            .to_owned();
         let client = browser.client().await["id"].as_str().unwrap().to_owned();
-        Self { browser, server: world.server(), user, session, client, sign_up, sign_in }
+        Self {
+            browser,
+            server: world.server(),
+            user,
+            session,
+            client,
+            sign_up,
+            sign_in,
+        }
     }
 
     fn path(&self, op: &Op) -> String {
@@ -45,12 +58,38 @@ impl Caller {
 
     /// Calls an operation with JSON fields in the body and texts in the query.
     async fn call(&self, op: &Op, body: &Map<String, Value>, query: &[(String, String)]) -> Answer {
-        let pairs: Vec<String> = query.iter().map(|(n, v)| format!("{}={}", percent::encode(n), percent::encode(v))).collect();
-        let target = if pairs.is_empty() { self.path(op) } else { format!("{}?{}", self.path(op), pairs.join("&")) };
-        let text = if op.method == "GET" { String::new() } else { Value::Object(body.clone()).to_string() };
+        let pairs: Vec<String> = query
+            .iter()
+            .map(|(n, v)| format!("{}={}", percent::encode(n), percent::encode(v)))
+            .collect();
+        let target = if pairs.is_empty() {
+            self.path(op)
+        } else {
+            format!("{}?{}", self.path(op), pairs.join("&"))
+        };
+        let text = if op.method == "GET" {
+            String::new()
+        } else {
+            Value::Object(body.clone()).to_string()
+        };
         match op.api {
-            Api::Fapi => self.browser.request(op.method, &target).body("application/json", text).send().await,
-            Api::Bapi => self.server.send(op.method, &target, Some("application/json"), Bytes::from(text)).await,
+            Api::Fapi => {
+                self.browser
+                    .request(op.method, &target)
+                    .body("application/json", text)
+                    .send()
+                    .await
+            }
+            Api::Bapi => {
+                self.server
+                    .send(
+                        op.method,
+                        &target,
+                        Some("application/json"),
+                        Bytes::from(text),
+                    )
+                    .await
+            }
         }
     }
 }
@@ -58,7 +97,9 @@ impl Caller {
 /// A value that the field takes.
 fn good(field: &Field) -> Value {
     match field.kind {
-        Kind::Text(_) if field.name.contains("email_address") && !field.name.ends_with("_id") => json!("good@example.com"),
+        Kind::Text(_) if field.name.contains("email_address") && !field.name.ends_with("_id") => {
+            json!("good@example.com")
+        }
         Kind::Text(_) if field.name == "strategy" => json!("email_code"),
         Kind::Text(_) => json!("x"),
         Kind::Word(words) => json!(words[0]),
@@ -83,7 +124,14 @@ fn bad(field: &Field) -> Vec<(Value, &'static [&'static str])> {
             out.push((json!("\u{1f642}".repeat(max + 1)), LENGTH));
             out.push((json!("a\u{0}b"), FORMAT));
             if !in_query {
-                out.extend([(json!(7), TYPE), (json!(true), TYPE), (json!({"a": 1}), TYPE), (json!([1]), TYPE), (json!([]), TYPE), (json!(["a", "b"]), &["form_param_duplicate"][..])]);
+                out.extend([
+                    (json!(7), TYPE),
+                    (json!(true), TYPE),
+                    (json!({"a": 1}), TYPE),
+                    (json!([1]), TYPE),
+                    (json!([]), TYPE),
+                    (json!(["a", "b"]), &["form_param_duplicate"][..]),
+                ]);
             }
         }
         Kind::Word(_) => {
@@ -93,13 +141,22 @@ fn bad(field: &Field) -> Vec<(Value, &'static [&'static str])> {
             }
         }
         Kind::Flag => {
-            out.extend([(json!("yes"), TYPE), (json!("TRUE"), TYPE), (json!("2"), TYPE)]);
+            out.extend([
+                (json!("yes"), TYPE),
+                (json!("TRUE"), TYPE),
+                (json!("2"), TYPE),
+            ]);
             if !in_query {
                 out.extend([(json!(2), TYPE), (json!({}), TYPE)]);
             }
         }
         Kind::Int(min, max) => {
-            out.extend([(json!("x"), TYPE), (json!("1.5"), TYPE), (json!("99999999999999999999"), TYPE), (json!("1e3"), TYPE)]);
+            out.extend([
+                (json!("x"), TYPE),
+                (json!("1.5"), TYPE),
+                (json!("99999999999999999999"), TYPE),
+                (json!("1e3"), TYPE),
+            ]);
             if min > i64::MIN {
                 out.push((json!((min - 1).to_string()), VALUE));
             }
@@ -115,15 +172,35 @@ fn bad(field: &Field) -> Vec<(Value, &'static [&'static str])> {
             for _ in 0..40 {
                 deep = json!({ "a": deep });
             }
-            out.extend([(json!([1]), TYPE), (json!("x"), TYPE), (json!("[1]"), TYPE), (json!(7), TYPE), (deep, FORMAT), (json!({ "a": "\u{0}" }), FORMAT), (json!({ "\u{0}": 1 }), FORMAT)]);
-            out.push((json!({ "a": "x".repeat(max) }), &["form_param_exceeds_allowed_size"]));
+            out.extend([
+                (json!([1]), TYPE),
+                (json!("x"), TYPE),
+                (json!("[1]"), TYPE),
+                (json!(7), TYPE),
+                (deep, FORMAT),
+                (json!({ "a": "\u{0}" }), FORMAT),
+                (json!({ "\u{0}": 1 }), FORMAT),
+            ]);
+            out.push((
+                json!({ "a": "x".repeat(max) }),
+                &["form_param_exceeds_allowed_size"],
+            ));
         }
         Kind::Texts(items, max) => {
             out.push((json!(["a".repeat(max + 1)]), LENGTH));
             out.push((json!(["a\u{0}b"]), FORMAT));
             if !in_query {
-                out.push((json!(vec!["a"; items + 1]), &["form_param_array_size_exceeded"]));
-                out.extend([(json!([1]), TYPE), (json!({}), TYPE), (json!(7), TYPE), (json!([["a"]]), TYPE), (json!([null]), TYPE)]);
+                out.push((
+                    json!(vec!["a"; items + 1]),
+                    &["form_param_array_size_exceeded"],
+                ));
+                out.extend([
+                    (json!([1]), TYPE),
+                    (json!({}), TYPE),
+                    (json!(7), TYPE),
+                    (json!([["a"]]), TYPE),
+                    (json!([null]), TYPE),
+                ]);
             }
         }
     }
@@ -143,12 +220,21 @@ fn filled(op: &Op, but: &str) -> (Map<String, Value>, Vec<(String, String)>) {
     (body, query)
 }
 
-fn put(field: &Field, value: &Value, body: &mut Map<String, Value>, query: &mut Vec<(String, String)>) {
+fn put(
+    field: &Field,
+    value: &Value,
+    body: &mut Map<String, Value>,
+    query: &mut Vec<(String, String)>,
+) {
     match field.place {
         Place::Body => drop(body.insert(field.name.to_owned(), value.clone())),
         Place::Query => match value {
             Value::String(text) => query.push((field.name.to_owned(), text.clone())),
-            Value::Array(items) => query.extend(items.iter().map(|i| (field.name.to_owned(), i.as_str().unwrap().to_owned()))),
+            Value::Array(items) => query.extend(
+                items
+                    .iter()
+                    .map(|i| (field.name.to_owned(), i.as_str().unwrap().to_owned())),
+            ),
             other => query.push((field.name.to_owned(), other.to_string())),
         },
     }
@@ -210,7 +296,12 @@ both! {
             for id in prefix.iter().map(String::as_str).chain(["x", "%00", "%27%20OR%201%3D1%20--", "..%2f..%2fetc%2fpasswd", "%f0%9f%99%82", "user_", "USER_", "-1", "null", "%25", long.as_str()]) {
                 let target = op.path.split('/').map(|p| if p.starts_with('{') { id } else { p }).collect::<Vec<_>>().join("/");
                 // Words of other operations stand at the same place of some paths.
-                let (body, query) = filled(op, "");
+                let (mut body, query) = filled(op, "");
+                for (name, value) in [("email_address_id", "x"), ("code", "1")] {
+                    if op.fields.iter().any(|f| f.name == name) {
+                        body.insert(name.to_owned(), json!(value));
+                    }
+                }
                 let pairs: Vec<String> = query.iter().map(|(n, v)| format!("{n}={v}")).collect();
                 let target = if pairs.is_empty() { target } else { format!("{target}?{}", pairs.join("&")) };
                 let text = if op.method == "GET" { String::new() } else { Value::Object(body).to_string() };
@@ -249,12 +340,16 @@ both! {
                     Kind::Word(words) => json!(words[words.len() - 1]),
                     Kind::Flag => json!("false"),
                     Kind::Int(_, max) => json!(max.to_string()),
-                    Kind::Object(max) => json!({ "a": "x".repeat(max - 8) }),
+                    Kind::Object(max) => json!({ "a": "x".repeat(max - 100) }),
                     Kind::Texts(_, max) => json!(["\u{e9}".repeat(max)]),
                 };
                 // Destroying operations are not called with what they take; hashing ones not that often.
                 if matches!(op.method, "DELETE") || op.id.contains("assword") || field.name.contains("password") || matches!(op.id, "UpdateInstance" | "createSessionToken" | "RevokeSession") {
                     continue;
+                }
+                if matches!(field.kind, Kind::Object(_)) {
+                    // Three objects share one bound.
+                    caller.server.put(&format!("/v1/users/{}/metadata", caller.user.id), json!({ "public_metadata": {}, "private_metadata": {}, "unsafe_metadata": {} })).await.ok();
                 }
                 let (mut body, mut query) = filled(op, field.name);
                 put(field, &largest, &mut body, &mut query);

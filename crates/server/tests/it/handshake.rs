@@ -8,27 +8,74 @@ use usher_http::percent;
 const APP: &str = "http://localhost:3000/dash?x=1#part";
 
 async fn shake(browser: &Browser, to: &str, more: &str) -> Answer {
-    browser.get(&format!("/v1/client/handshake?redirect_url={}&format=nonce{more}", percent::encode(to))).await
+    browser
+        .get(&format!(
+            "/v1/client/handshake?redirect_url={}&format=nonce{more}",
+            percent::encode(to)
+        ))
+        .await
 }
 
 /// The directives that the application's server gets for a handshake.
 async fn directives(world: &World, answer: &Answer) -> Vec<String> {
     let nonce = answer.cookie_value("__clerk_handshake_nonce").unwrap();
-    let payload = world.server().get(&format!("/v1/clients/handshake_payload?nonce={nonce}")).await.ok();
-    payload["directives"].as_array().unwrap().iter().map(|d| d.as_str().unwrap().to_owned()).collect()
+    let payload = world
+        .server()
+        .get(&format!("/v1/clients/handshake_payload?nonce={nonce}"))
+        .await
+        .ok();
+    payload["directives"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|d| d.as_str().unwrap().to_owned())
+        .collect()
 }
 
 fn value<'a>(directives: &'a [String], name: &str) -> &'a str {
-    let line = directives.iter().find(|d| d.split('=').next() == Some(name)).unwrap_or_else(|| panic!("no {name} in {directives:?}"));
+    let line = directives
+        .iter()
+        .find(|d| d.split('=').next() == Some(name))
+        .unwrap_or_else(|| panic!("no {name} in {directives:?}"));
     line.split_once('=').unwrap().1.split(';').next().unwrap()
 }
 
 /// Redirects that lead elsewhere, or could be read so.
 const TRICKS: &[&str] = &[
-    "https://evil.example/", "http://evil.example", "//evil.example/", "///evil.example", "/dash", "dash", "", "http://localhost:3000@evil.example/", "http://localhost@evil.example",
-    "http://localhost:3000\\@evil.example/", "http:\\\\evil.example", "http://localhost.evil.example/", "http://evillocalhost/", "http://127.0.0.1.evil.example/", "javascript:alert(1)", "JAVASCRIPT://localhost/%0aalert(1)",
-    "data:text/html,x", "ftp://localhost/", "http:localhost:3000", "http:/localhost:3000", "http://", "http:///evil.example", "http://evil.example#@localhost:3000/", "http://evil.example?@localhost:3000", "http://evil.example/@localhost",
-    "http://localhost:3000\r\nSet-Cookie: a=b", "http://localhost:3000/\nx", "http://local\u{0}host/", " http://evil.example", "http://[::ffff:evil.example]/", "http://2130706433.evil.example/", "http://evil.example%2f@localhost/", "http://localhost:99999/", "blob:http://localhost:3000/x",
+    "https://evil.example/",
+    "http://evil.example",
+    "//evil.example/",
+    "///evil.example",
+    "/dash",
+    "dash",
+    "",
+    "http://localhost:3000@evil.example/",
+    "http://localhost@evil.example",
+    "http://localhost:3000\\@evil.example/",
+    "http:\\\\evil.example",
+    "http://localhost.evil.example/",
+    "http://evillocalhost/",
+    "http://127.0.0.1.evil.example/",
+    "javascript:alert(1)",
+    "JAVASCRIPT://localhost/%0aalert(1)",
+    "data:text/html,x",
+    "ftp://localhost/",
+    "http:localhost:3000",
+    "http:/localhost:3000",
+    "http://",
+    "http:///evil.example",
+    "http://evil.example#@localhost:3000/",
+    "http://evil.example?@localhost:3000",
+    "http://evil.example/@localhost",
+    "http://localhost:3000\r\nSet-Cookie: a=b",
+    "http://localhost:3000/\nx",
+    "http://local\u{0}host/",
+    " http://evil.example",
+    "http://[::ffff:evil.example]/",
+    "http://2130706433.evil.example/",
+    "http://evil.example%2f@localhost/",
+    "http://localhost:99999/",
+    "blob:http://localhost:3000/x",
 ];
 
 both! {

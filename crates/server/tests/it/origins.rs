@@ -4,10 +4,29 @@ use usher_server::route::{Api, Guard};
 /// Every state-changing operation of the Frontend API, with something in the place of each parameter.
 fn changing() -> Vec<(&'static str, String)> {
     let ops = usher_server::operations().filter(|op| op.api == Api::Fapi && op.method != "GET");
-    ops.map(|op| (op.method, op.path.split('/').map(|p| if p.starts_with('{') { "x" } else { p }).collect::<Vec<_>>().join("/"))).collect()
+    ops.map(|op| {
+        (
+            op.method,
+            op.path
+                .split('/')
+                .map(|p| if p.starts_with('{') { "x" } else { p })
+                .collect::<Vec<_>>()
+                .join("/"),
+        )
+    })
+    .collect()
 }
 
-const FOREIGN: &[&str] = &["https://evil.example", "null", "", "http://localhost.evil.example", "http://evil.localhost.example:8787", "http://127.0.0.1.evil.example", "file://", "http://localhost:8787@evil.example"];
+const FOREIGN: &[&str] = &[
+    "https://evil.example",
+    "null",
+    "",
+    "http://localhost.evil.example",
+    "http://evil.localhost.example:8787",
+    "http://127.0.0.1.evil.example",
+    "file://",
+    "http://localhost:8787@evil.example",
+];
 
 both! {
     async fn a_foreign_origin_changes_nothing_by_any_operation(world: World) {
@@ -149,7 +168,11 @@ both! {
 }
 
 /// Moves an instance to another host.
-async fn usher_db_host(world: &crate::world::World, instance: &usher_server::instances::Instance, host: &str) {
+async fn usher_db_host(
+    world: &crate::world::World,
+    instance: &usher_server::instances::Instance,
+    host: &str,
+) {
     use usher_server::instances::{keys, store};
     let write = async || {
         usher_db::write_tx!(world.app.db, instance.row.id.as_str(), tx => {

@@ -14,7 +14,13 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn new(world: &World, key: &str) -> Self {
-        Self { world: world.clone(), headers: vec![("authorization", format!("Bearer {key}")), ("host", world.host())] }
+        Self {
+            world: world.clone(),
+            headers: vec![
+                ("authorization", format!("Bearer {key}")),
+                ("host", world.host()),
+            ],
+        }
     }
 
     /// The same caller with another header.
@@ -33,16 +39,28 @@ impl Server {
     }
 
     /// Sends exactly this.
-    pub(crate) async fn send(&self, method: &str, target: &str, content_type: Option<&str>, body: Bytes) -> Answer {
+    pub(crate) async fn send(
+        &self,
+        method: &str,
+        target: &str,
+        content_type: Option<&str>,
+        body: Bytes,
+    ) -> Answer {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let mut headers = HeaderMap::new();
         for (name, value) in &self.headers {
-            headers.append(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
+            headers.append(
+                HeaderName::from_static(name),
+                HeaderValue::from_str(value).unwrap(),
+            );
         }
         if let Some(kind) = content_type {
             headers.insert("content-type", HeaderValue::from_str(kind).unwrap());
         }
-        let asked = format!("{method} {target} {}", String::from_utf8_lossy(&body[..body.len().min(300)]));
+        let asked = format!(
+            "{method} {target} {}",
+            String::from_utf8_lossy(&body[..body.len().min(300)])
+        );
         let incoming = Incoming {
             method: Method::from_bytes(method.as_bytes()).unwrap(),
             path: path.to_owned(),
@@ -53,13 +71,29 @@ impl Server {
         };
         let answer = self.world.answer(incoming, asked).await;
         // Anything but exactly this is text to the official SDK (contract fapi §0.10).
-        assert!(answer.body.is_empty() || answer.content_type == "application/json", "{}: {}", answer.asked, answer.content_type);
-        assert!(answer.cookies.is_empty(), "{}: {:?}", answer.asked, answer.cookies);
+        assert!(
+            answer.body.is_empty() || answer.content_type == "application/json",
+            "{}: {}",
+            answer.asked,
+            answer.content_type
+        );
+        assert!(
+            answer.cookies.is_empty(),
+            "{}: {:?}",
+            answer.asked,
+            answer.cookies
+        );
         answer
     }
 
     pub(crate) async fn json(&self, method: &str, target: &str, body: Value) -> Answer {
-        self.send(method, target, Some("application/json"), Bytes::from(body.to_string())).await
+        self.send(
+            method,
+            target,
+            Some("application/json"),
+            Bytes::from(body.to_string()),
+        )
+        .await
     }
     pub(crate) async fn get(&self, target: &str) -> Answer {
         self.send("GET", target, None, Bytes::new()).await

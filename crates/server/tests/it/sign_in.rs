@@ -8,7 +8,11 @@ fn without_ids(mut sign_in: Value) -> Value {
     for field in ["id", "identifier", "abandon_at"] {
         sign_in[field] = json!("*");
     }
-    for factor in sign_in["supported_first_factors"].as_array_mut().into_iter().flatten() {
+    for factor in sign_in["supported_first_factors"]
+        .as_array_mut()
+        .into_iter()
+        .flatten()
+    {
         for field in ["email_address_id", "safe_identifier"] {
             if factor[field].is_string() {
                 factor[field] = json!(factor[field].as_str().unwrap().len() > 5);
@@ -67,6 +71,20 @@ both! {
         assert_eq!(done["client"]["sessions"][0]["user"]["id"], ada.id.as_str());
         world.unchanged(browser.attempt_code(id, &code)).await.refused(400, "invalid_action_for_session");
         assert_eq!(world.count("sessions").await, 1);
+    }
+
+    async fn a_code_goes_to_the_address_that_was_given_and_for_a_username_to_the_primary_one(world: World) {
+        world.settings(|s| s.attributes.username = Presence::On).await;
+        let ada = world.user_with("ada@example.com", json!({ "skip_password_requirement": true, "username": "ada_l" })).await;
+        let more = json!({ "user_id": ada.id, "email_address": "second@example.com", "verified": true });
+        let second = world.server().post("/v1/email_addresses", more).await.ok();
+        world.browser().pending_sign_in("second@example.com").await;
+        assert_eq!((world.codes("second@example.com").await.len(), world.codes("ada@example.com").await.len()), (1, 0));
+        world.browser().pending_sign_in("ada@example.com").await;
+        assert_eq!((world.codes("second@example.com").await.len(), world.codes("ada@example.com").await.len()), (1, 1));
+        world.server().patch(&format!("/v1/email_addresses/{}", second["id"].as_str().unwrap()), json!({ "primary": true })).await.ok();
+        world.browser().pending_sign_in("ada_l").await;
+        assert_eq!((world.codes("second@example.com").await.len(), world.codes("ada@example.com").await.len()), (2, 1));
     }
 
     async fn a_wrong_password_is_counted_and_changes_nothing_else(world: World) {
@@ -171,9 +189,10 @@ both! {
     }
 
     async fn after_a_lock_has_ended_one_mistake_does_not_lock_again(world: World) {
+        world.settings(|s| s.lockout_max_attempts = 5).await;
         world.user("ada@example.com").await;
         let browser = world.browser();
-        for _ in 0..10 {
+        for _ in 0..5 {
             browser.sign_in_with_password("ada@example.com", "wrong horse 9").await.refused(422, "form_password_incorrect password");
         }
         world.advance_minutes(61);

@@ -66,11 +66,18 @@ where
     if engine == Engine::Postgres && testdb::postgres_url().is_none() {
         static SAID: Once = Once::new();
         // Past libtest's capture, so that nobody takes a skipped engine for a tested one.
-        SAID.call_once(|| writeln!(std::io::stderr(), "postgres: skipped (USHER_TEST_POSTGRES is not set)").unwrap());
+        let mut out = std::io::stderr();
+        SAID.call_once(|| {
+            writeln!(out, "postgres: skipped (USHER_TEST_POSTGRES is not set)").unwrap()
+        });
         return;
     }
     let place = Place::new(engine, name);
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
     runtime.block_on(async {
         let db = place.open().await;
         let world = World::open(db.clone(), kind, name).await;
@@ -91,21 +98,33 @@ struct Place {
 
 impl Place {
     fn new(engine: Engine, name: &str) -> Self {
-        let name = format!("it_{}_{}", std::process::id(), &digest::sha256_hex(name)[..12]);
-        Self { engine, file: std::env::temp_dir().join(format!("usher-test-{}-{name}.db", std::process::id())), name }
+        let name = format!(
+            "it_{}_{}",
+            std::process::id(),
+            &digest::sha256_hex(name)[..12]
+        );
+        Self {
+            engine,
+            file: std::env::temp_dir().join(format!("usher-test-{}-{name}.db", std::process::id())),
+            name,
+        }
     }
 
     async fn open(&self) -> Db {
         match self.engine {
             Engine::Sqlite => testdb::sqlite(&self.name).await.unwrap().0,
-            Engine::Postgres => testdb::postgres(&testdb::postgres_url().unwrap(), &self.name).await.unwrap(),
+            Engine::Postgres => testdb::postgres(&testdb::postgres_url().unwrap(), &self.name)
+                .await
+                .unwrap(),
         }
     }
 
     async fn remove(&self, db: &Db) {
         if self.engine == Engine::Postgres {
             let mut tx = db.write("").await.unwrap();
-            tx.run(&format!("DROP SCHEMA {} CASCADE", self.name), &[]).await.unwrap();
+            tx.run(&format!("DROP SCHEMA {} CASCADE", self.name), &[])
+                .await
+                .unwrap();
             tx.commit().await.unwrap();
         }
         db.close().await;
@@ -119,7 +138,14 @@ impl Place {
 }
 
 fn wanted(name: &str, host: &str, environment: &str) -> Wanted {
-    Wanted { name: name.to_owned(), host: host.to_owned(), environment: environment.to_owned(), secret_key: None, settings: Settings::default(), overwrite: false }
+    Wanted {
+        name: name.to_owned(),
+        host: host.to_owned(),
+        environment: environment.to_owned(),
+        secret_key: None,
+        settings: Settings::default(),
+        overwrite: false,
+    }
 }
 
 impl World {
@@ -129,18 +155,38 @@ impl World {
         let master = Master::generate(&rng);
         let clock = Clock::manual(BEGIN);
         let development = kind == Kind::Development;
-        let first = if development { wanted("development", "127.0.0.1:8787", "development") } else { wanted("production", "clerk.example.com", "production") };
-        setup::ensure(&Tools { db: &db, master: &master, rng: &rng, now: clock.now() }, &first).await.unwrap();
+        let first = if development {
+            wanted("development", "127.0.0.1:8787", "development")
+        } else {
+            wanted("production", "clerk.example.com", "production")
+        };
+        setup::ensure(
+            &Tools {
+                db: &db,
+                master: &master,
+                rng: &rng,
+                now: clock.now(),
+            },
+            &first,
+        )
+        .await
+        .unwrap();
         let options = Options {
             development,
             scheme: if development { "http" } else { "https" },
             api_host: (!development).then(|| "api.example.com".to_owned()),
             trusted_proxies: Vec::new(),
-            exchanges: std::env::var_os("EXCHANGES").filter(|path| !path.is_empty()).map(Into::into),
+            exchanges: std::env::var_os("EXCHANGES")
+                .filter(|path| !path.is_empty())
+                .map(Into::into),
             mail_from: "Usher <no-reply@localhost>".to_owned(),
         };
         let app = App::start(db, master, rng, clock, options).await.unwrap();
-        let mut world = Self { app, kind, secret: String::new() };
+        let mut world = Self {
+            app,
+            kind,
+            secret: String::new(),
+        };
         world.secret = world.secret_of(&world.instance()).await;
         world
     }
@@ -151,7 +197,11 @@ impl World {
     }
 
     pub(crate) async fn secret_of(&self, instance: &Instance) -> String {
-        setup::secrets(&self.app.db, &self.app.master, &instance.row.id).await.unwrap().pop().unwrap()
+        setup::secrets(&self.app.db, &self.app.master, &instance.row.id)
+            .await
+            .unwrap()
+            .pop()
+            .unwrap()
     }
 
     /// The modulus of an instance's signing key.
@@ -192,14 +242,34 @@ impl World {
             Kind::Development => format!("{name}.localhost:8787"),
             Kind::Production => format!("clerk.{name}.org"),
         };
-        let environment = if self.kind == Kind::Development { "development" } else { "production" };
-        let tools = Tools { db: &self.app.db, master: &self.app.master, rng: &self.app.rng, now: self.app.clock.now() };
-        setup::ensure(&tools, &wanted(name, &host, environment)).await.unwrap();
+        let environment = if self.kind == Kind::Development {
+            "development"
+        } else {
+            "production"
+        };
+        let tools = Tools {
+            db: &self.app.db,
+            master: &self.app.master,
+            rng: &self.app.rng,
+            now: self.app.clock.now(),
+        };
+        setup::ensure(&tools, &wanted(name, &host, environment))
+            .await
+            .unwrap();
         self.app.reload().await.unwrap();
-        let instance = self.app.instances().into_iter().find(|i| i.row.name == name).unwrap();
+        let instance = self
+            .app
+            .instances()
+            .into_iter()
+            .find(|i| i.row.name == name)
+            .unwrap();
         let key = self.secret_of(&instance).await;
         let origin = format!("{}://{host}", self.scheme());
-        (Browser::new(self, &host, &origin), Server::new(self, &key), instance)
+        (
+            Browser::new(self, &host, &origin),
+            Server::new(self, &key),
+            instance,
+        )
     }
 
     pub(crate) async fn answer(&self, incoming: Incoming, asked: String) -> Answer {
@@ -211,7 +281,11 @@ impl World {
         self.settings_of(&self.instance(), change).await;
     }
 
-    pub(crate) async fn settings_of(&self, instance: &Instance, change: impl FnOnce(&mut Settings)) {
+    pub(crate) async fn settings_of(
+        &self,
+        instance: &Instance,
+        change: impl FnOnce(&mut Settings),
+    ) {
         let mut settings = instance.settings.clone();
         change(&mut settings);
         settings.check().unwrap();
@@ -247,7 +321,10 @@ impl World {
         if to.contains("+clerk_test") && self.kind == Kind::Development {
             return "424242".to_owned();
         }
-        self.codes(to).await.pop().unwrap_or_else(|| panic!("no code was sent to {to}"))
+        self.codes(to)
+            .await
+            .pop()
+            .unwrap_or_else(|| panic!("no code was sent to {to}"))
     }
 
     /// Every code that was sent to an address, oldest first.
@@ -255,22 +332,38 @@ impl World {
         if self.kind == Kind::Development {
             let target = format!("/inbox/messages?to={}", usher_http::percent::encode(to));
             let inbox = self.browser().get(&target).await.ok();
-            let codes = inbox["data"].as_array().unwrap().iter().map(|m| m["code"].as_str().unwrap().to_owned());
+            let codes = inbox["data"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|m| m["code"].as_str().unwrap().to_owned());
             return codes.rev().collect();
         }
-        let rows = self.rows("SELECT text_body FROM messages WHERE recipient = ? ORDER BY created_at, id", &[usher_db::Value::Text(to.to_owned())]).await;
-        let digits = |text: &String| text.split(|c: char| !c.is_ascii_digit()).find(|w| w.len() == 6).unwrap().to_owned();
+        let rows = self
+            .rows(
+                "SELECT text_body FROM messages WHERE recipient = ? ORDER BY created_at, id",
+                &[usher_db::Value::Text(to.to_owned())],
+            )
+            .await;
+        let digits = |text: &String| {
+            text.split(|c: char| !c.is_ascii_digit())
+                .find(|w| w.len() == 6)
+                .unwrap()
+                .to_owned()
+        };
         rows.iter().map(digits).collect()
     }
 
     /// A user with a verified address and the usual password.
     pub(crate) async fn user(&self, address: &str) -> User {
-        self.user_with(address, json!({ "password": PASSWORD })).await
+        self.user_with(address, json!({ "password": PASSWORD }))
+            .await
     }
 
     /// A user who signs in by codes: nothing is hashed.
     pub(crate) async fn user_without_password(&self, address: &str) -> User {
-        self.user_with(address, json!({ "skip_password_requirement": true })).await
+        self.user_with(address, json!({ "skip_password_requirement": true }))
+            .await
     }
 
     pub(crate) async fn user_with(&self, address: &str, more: Value) -> User {
@@ -279,7 +372,13 @@ impl World {
             body[name] = value.clone();
         }
         let made = self.server().post("/v1/users", body).await.ok();
-        User { id: made["id"].as_str().unwrap().to_owned(), email_id: made["primary_email_address_id"].as_str().unwrap().to_owned() }
+        User {
+            id: made["id"].as_str().unwrap().to_owned(),
+            email_id: made["primary_email_address_id"]
+                .as_str()
+                .unwrap()
+                .to_owned(),
+        }
     }
 
     /// A browser that is signed in as a fresh user, with the user and the session's id.
@@ -294,23 +393,32 @@ impl World {
     pub(crate) async fn rows(&self, sql: &str, values: &[usher_db::Value]) -> Vec<String> {
         let mut tx = self.app.db.read("").await.unwrap();
         let rows: Vec<Cells> = tx.all(sql, values).await.unwrap();
-        rows.into_iter().map(|r| r.0.into_iter().next().unwrap()).collect()
+        rows.into_iter()
+            .map(|r| r.0.into_iter().next().unwrap())
+            .collect()
     }
 
     pub(crate) async fn count(&self, table: &str) -> usize {
-        self.rows(&format!("SELECT * FROM {table}"), &[]).await.len()
+        self.rows(&format!("SELECT * FROM {table}"), &[])
+            .await
+            .len()
     }
 
     /// Every row of every table.
     pub(crate) async fn snapshot(&self) -> Snapshot {
         let names = match self.app.db.engine() {
             "sqlite" => "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name",
-            _ => "SELECT CAST(table_name AS TEXT) FROM information_schema.tables WHERE table_schema = current_schema() ORDER BY table_name",
+            _ => {
+                "SELECT CAST(table_name AS TEXT) FROM information_schema.tables WHERE table_schema = current_schema() ORDER BY table_name"
+            }
         };
         let mut all = BTreeMap::new();
         for table in self.rows(names, &[]).await {
             let mut tx = self.app.db.read("").await.unwrap();
-            let rows: Vec<Cells> = tx.all(&format!("SELECT * FROM {table}"), &[]).await.unwrap();
+            let rows: Vec<Cells> = tx
+                .all(&format!("SELECT * FROM {table}"), &[])
+                .await
+                .unwrap();
             let mut rows: Vec<String> = rows.into_iter().map(|r| r.0.join("|")).collect();
             rows.sort();
             all.insert(table, rows);
@@ -325,12 +433,25 @@ impl World {
     }
 
     /// Asserts that a request changes rows of these tables at most.
-    pub(crate) async fn changes_only(&self, tables: &[&str], request: impl Future<Output = Answer>) -> Answer {
+    pub(crate) async fn changes_only(
+        &self,
+        tables: &[&str],
+        request: impl Future<Output = Answer>,
+    ) -> Answer {
         let before = self.snapshot().await.0;
         let answer = request.await;
         let after = self.snapshot().await.0;
-        let changed: Vec<&String> = before.keys().filter(|t| before[*t] != after[*t]).filter(|t| !tables.contains(&t.as_str())).collect();
-        assert!(changed.is_empty(), "{} changed {changed:?}\n{}", answer.asked, answer.body);
+        let changed: Vec<&String> = before
+            .keys()
+            .filter(|t| before[*t] != after[*t])
+            .filter(|t| !tables.contains(&t.as_str()))
+            .collect();
+        assert!(
+            changed.is_empty(),
+            "{} changed {changed:?}\n{}",
+            answer.asked,
+            answer.body
+        );
         answer
     }
 }
