@@ -94,7 +94,7 @@ pub const OPS: &[Op] = &[
 ];
 
 async fn show(cx: &Cx, _: &Call) -> Result<Reply> {
-    let client = resource::current(cx).await?;
+    let client = resource::unchanged(cx).await?;
     if client.is_none()
         && usher_http::cookie::all(&cx.request.cookies, "__client")
             .next()

@@ -56,6 +56,19 @@ pub async fn current(cx: &Cx) -> Result<Option<ClientResource>> {
     build(cx, &mut tx, &row).await.map(Some)
 }
 
+/// As [`current`], where the request has changed nothing: the client that the cookie named needs no second look.
+///
+/// # Errors
+/// As [`current`].
+pub async fn unchanged(cx: &Cx) -> Result<Option<ClientResource>> {
+    let Some(row) = &cx.client else {
+        return Ok(None);
+    };
+    let mut tx = cx.read().await?;
+    tx.snapshot()?;
+    build(cx, &mut tx, row).await.map(Some)
+}
+
 async fn build(cx: &Cx, tx: &mut Tx, row: &ClientRow) -> Result<ClientResource> {
     let live = ops::live_sessions(cx, tx, &row.id).await?;
     let stamp = ops::uat(row, live.len());

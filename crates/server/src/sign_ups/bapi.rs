@@ -36,9 +36,7 @@ fn server(resource: &SignUpResource) -> Result<Value> {
     let none = json!({ "next_action": "", "supported_strategies": [] });
     value["verifications"] = json!({ "email_address": { "next_action": next, "supported_strategies": ["email_code"] }, "phone_number": none, "web3_wallet": none, "external_account": null });
     if let Value::Object(fields) = &mut value {
-        for own in ["has_password", "created_user_id"] {
-            fields.remove(own);
-        }
+        fields.remove("has_password");
     }
     Ok(value)
 }

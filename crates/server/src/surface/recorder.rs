@@ -20,7 +20,8 @@ pub fn record(app: &App, api: Api, method: &str, request: &Incoming, path: &str,
         format!("?{}", request.query)
     };
     let line = json!({
-        "api": if BEYOND.contains(&path) { "beyond" } else { api.word() }, "method": method, "path": format!("{path}{query}"), "status": reply.status,
+        // Nothing of an operation that is not served can be held against the reference.
+        "api": if BEYOND.contains(&path) || reply.status == 501 { "beyond" } else { api.word() }, "method": method, "path": format!("{path}{query}"), "status": reply.status,
         "request_type": request.header("content-type"),
         "request": String::from_utf8_lossy(request.body.as_deref().unwrap_or_default()),
         "response_type": reply.content_type, "response": String::from_utf8_lossy(&reply.body),
