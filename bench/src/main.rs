@@ -408,6 +408,11 @@ fn writes(plan: &Plan, usher: &Usher, report: &mut Report) -> Res<()> {
             number(most)
         )
     };
+    let sync = format!("{} µs", number(database::sync(&plan.folder)?));
+    report.plain(
+        "4 KiB appended and synced on this disk: what sharing commits saves",
+        sync,
+    );
     report.plain("autocommit", spread(&autocommit));
     report.plain("the database layer, one writer", spread(&alone));
     let ratio = median(ratio);
