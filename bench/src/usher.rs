@@ -154,6 +154,11 @@ impl Usher {
         self.people.iter().map(make).collect()
     }
 
+    /// Resident memory, and what of it is no file's, in MB.
+    pub(crate) fn memory(&self) -> (f64, f64) {
+        (self.server.memory("VmRSS"), self.server.memory("RssAnon"))
+    }
+
     /// A GET without cookies.
     pub(crate) fn get(&self, path: &str) -> Vec<Vec<u8>> {
         vec![request("GET", self.server.port, path, &[], None)]
