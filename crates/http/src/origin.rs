@@ -49,6 +49,16 @@ impl Url {
             _ => format!("{}://{}", self.scheme, self.host),
         }
     }
+    /// The URL as it is sent to a browser: the origin in its one form, and at least `/` after it.
+    #[must_use]
+    pub fn href(&self) -> String {
+        let rest = if self.rest.is_empty() {
+            "/"
+        } else {
+            &self.rest
+        };
+        format!("{}{rest}", self.origin())
+    }
     /// This URL with a query parameter appended (before any fragment). The value is encoded here.
     #[must_use]
     pub fn with_query(&self, name: &str, value: &str) -> String {

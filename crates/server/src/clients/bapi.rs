@@ -7,12 +7,11 @@ use crate::route::{Call, Op, Reply};
 use crate::sessions;
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::Value;
 use usher_crypto::digest;
 use usher_http::form::{Field, flag, int, secret};
 use usher_types::Result;
 use usher_types::error::codes as refuse;
-use usher_types::id::{ClientId, SessionId};
+use usher_types::id::ClientId;
 
 const LIST: &[Field] = &[
     flag("paginated")
@@ -115,18 +114,7 @@ async fn get(cx: &Cx, call: &Call) -> Result<Reply> {
 /// The client of a session token that is valid now, and whose session is live.
 async fn verify(cx: &Cx, call: &Call) -> Result<Reply> {
     let invalid = || refuse::invalid_session_token().at("token");
-    let claims = sessions::token::verify(cx, call.form.text("token").unwrap_or_default())
-        .ok_or_else(invalid)?;
-    let secs = |name: &str| claims.get(name).and_then(Value::as_i64);
-    if secs("exp").is_none_or(|exp| exp <= cx.now.secs())
-        || secs("nbf").is_none_or(|nbf| nbf > cx.now.secs())
-    {
-        return Err(invalid().into());
-    }
-    let id = claims
-        .get("sid")
-        .and_then(Value::as_str)
-        .and_then(SessionId::parse)
+    let id = sessions::token::session_of(cx, call.form.text("token").unwrap_or_default())
         .ok_or_else(invalid)?;
     let session = sessions::store::find(&mut cx.read().await?, &id)
         .await?

@@ -142,16 +142,7 @@ pub async fn answer(cx: &Cx, call: &Call) -> Result<Reply> {
             .map_err(|e| Fault::new(format!("signing: {e}")))?;
         ("__clerk_handshake", token)
     };
-    let to = format!(
-        "{}{}",
-        target.origin(),
-        if target.rest.is_empty() {
-            "/"
-        } else {
-            &target.rest
-        }
-    );
-    let mut reply = Reply::redirect(307, &to);
+    let mut reply = Reply::redirect(307, &target.href());
     reply.cookies.push(
         SetCookie {
             name,

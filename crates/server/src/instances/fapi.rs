@@ -129,16 +129,5 @@ async fn proxy_health(cx: &Cx, _: &Call) -> Result<Reply> {
 
 async fn redirect(cx: &Cx, call: &Call) -> Result<Reply> {
     let target = redirect_target(cx, call.form.text("redirect_url").unwrap_or_default())?;
-    Ok(Reply::redirect(
-        307,
-        &format!(
-            "{}{}",
-            target.origin(),
-            if target.rest.is_empty() {
-                "/"
-            } else {
-                &target.rest
-            }
-        ),
-    ))
+    Ok(Reply::redirect(307, &target.href()))
 }

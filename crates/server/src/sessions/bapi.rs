@@ -256,7 +256,7 @@ async fn post_token(cx: &Cx, call: &Call) -> Result<Reply> {
 async fn verify(cx: &Cx, call: &Call) -> Result<Reply> {
     let session = find(cx, call.param("session_id")).await?;
     let token = call.form.text("token").unwrap_or_default();
-    if mint::session_of(cx, token).as_ref() != Some(&session.id)
+    if super::token::session_of(cx, token).as_ref() != Some(&session.id)
         || !session.is_live(cx.now, &cx.instance.settings)
     {
         return Err(refuse::invalid_session_token().at("token").into());

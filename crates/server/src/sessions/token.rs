@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use usher_crypto::jwt::{self, Category};
+use usher_types::id::SessionId;
 use usher_types::{Fault, Result, Timestamp};
 
 /// Seconds a session token lives.
@@ -131,4 +132,19 @@ pub fn verify(cx: &Cx, token: &str) -> Option<Value> {
     // A handshake token carries the same category and no session: it is none.
     let named = verified.claims.get("sid").is_some_and(Value::is_string);
     (session && named).then_some(verified.claims)
+}
+
+/// The session that a valid session token of this instance is of; it may have ended meanwhile.
+#[must_use]
+pub fn session_of(cx: &Cx, token: &str) -> Option<SessionId> {
+    let claims = verify(cx, token)?;
+    let secs = |name: &str| claims.get(name).and_then(Value::as_i64);
+    let now = cx.now.secs();
+    let valid =
+        secs("exp").is_some_and(|exp| exp > now) && secs("nbf").is_some_and(|nbf| nbf <= now);
+    claims
+        .get("sid")
+        .and_then(Value::as_str)
+        .filter(|_| valid)
+        .and_then(SessionId::parse)
 }

@@ -3,10 +3,8 @@ use crate::cx::Cx;
 use crate::sessions::model::SessionRow;
 use crate::sessions::token;
 use crate::{clients, users};
-use serde_json::Value;
 use usher_types::Result;
 use usher_types::error::codes as refuse;
-use usher_types::id::SessionId;
 
 /// A token for a live session, with the life that the server asks for. No browser's origin is known here, so `azp` is
 /// empty: SDKs that hold it against a list take that for absent.
@@ -33,18 +31,4 @@ pub(super) async fn for_server(cx: &Cx, session: &SessionRow, life_secs: i64) ->
         life_secs,
         client.authenticated_at,
     )
-}
-
-/// The session that a valid session token of this instance is of; it may have ended meanwhile.
-pub(super) fn session_of(cx: &Cx, token: &str) -> Option<SessionId> {
-    let claims = token::verify(cx, token)?;
-    let secs = |name: &str| claims.get(name).and_then(Value::as_i64);
-    let now = cx.now.secs();
-    let valid =
-        secs("exp").is_some_and(|exp| exp > now) && secs("nbf").is_some_and(|nbf| nbf <= now);
-    claims
-        .get("sid")
-        .and_then(Value::as_str)
-        .filter(|_| valid)
-        .and_then(SessionId::parse)
 }
