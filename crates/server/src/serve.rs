@@ -157,12 +157,33 @@ async fn jobs(app: Arc<App>, mailer: Option<Mailer>, mut ended: watch::Receiver<
             tracing::warn!("Reading settings: {e}");
         }
         rounds = rounds.wrapping_add(1);
-        if rounds % 300 == 1
-            && let Err(e) = housekeeping(&app).await
-        {
+        // Handshakes are many and live a minute; attempts and codes are few and live a day.
+        let swept = if rounds % 300 == 1 {
+            housekeeping(&app).await
+        } else if rounds % 15 == 0 {
+            sweep_handshakes(&app).await
+        } else {
+            Ok(())
+        };
+        if let Err(e) = swept {
             tracing::warn!("Housekeeping: {e}");
         }
     }
+}
+
+/// Forgets dead handshakes; writes nothing where there are none.
+///
+/// # Errors
+/// The database's.
+pub async fn sweep_handshakes(app: &App) -> Result<()> {
+    let now = app.clock.now();
+    if !clients::store::has_dead_handshakes(&mut app.db.read("").await?, now).await? {
+        return Ok(());
+    }
+    usher_db::write_tx!(app.db, "", tx => {
+        clients::store::sweep_handshakes(&mut tx, now).await?;
+        Ok::<_, Error>(())
+    })
 }
 
 /// Forgets what has ended: codes and attempts after a day, handshakes at once.

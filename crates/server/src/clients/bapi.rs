@@ -1,13 +1,12 @@
 //! Clients, for the operator's servers (contract bapi §2.3).
 use super::resource::ServerClient;
-use super::store;
+use super::{handshake, store};
 use crate::cx::Cx;
 use crate::handler;
 use crate::route::{Call, Op, Reply};
 use crate::sessions;
 use schemars::JsonSchema;
 use serde::Serialize;
-use usher_crypto::digest;
 use usher_http::form::{Field, flag, int, secret};
 use usher_types::Result;
 use usher_types::error::codes as refuse;
@@ -123,11 +122,8 @@ async fn verify(cx: &Cx, call: &Call) -> Result<Reply> {
 }
 
 async fn get_handshake_payload(cx: &Cx, call: &Call) -> Result<Reply> {
-    let hash = digest::sha256_hex(call.form.text("nonce").unwrap_or_default());
-    let kept = store::handshake(&mut cx.read().await?, &hash, cx.now)
-        .await?
-        .ok_or_else(refuse::invalid_handshake)?;
+    let nonce = call.form.text("nonce").unwrap_or_default();
     Reply::json(&HandshakePayload {
-        directives: serde_json::from_str(&kept)?,
+        directives: handshake::payload(cx, nonce).await?,
     })
 }

@@ -3,6 +3,7 @@
 use super::{ops, store};
 use crate::cx::Cx;
 use crate::route::{Call, Reply};
+use crate::sessions::model::SessionRow;
 use crate::sessions::token;
 use crate::surface::browser::{COOKIE_LIFE_SECS, origin_allowed, shared_domain};
 use crate::{sessions, users};
@@ -30,89 +31,125 @@ pub fn redirect_target(cx: &Cx, text: &str) -> Result<Url> {
     Ok(url)
 }
 
+/// Where the cookies of a handshake are to be set.
+#[derive(Clone, Copy, Debug)]
+struct Place<'a> {
+    /// The app speaks https.
+    secure: bool,
+    /// The domain that the app's host shares with ours, for what is no secret.
+    domain: Option<&'a str>,
+}
+
+/// Who is signed in: the session token and the refresh token of the app's host.
+struct SignedIn {
+    jwt: String,
+    refresh: String,
+}
+
 /// `Set-Cookie` strings for the app's host that say who is signed in. The session cookie is readable by scripts by
 /// design: it lives 60 seconds and can be exchanged for nothing.
+fn directives(cx: &Cx, place: Place<'_>, stamp: i64, who: Option<&SignedIn>) -> Vec<String> {
+    let suffix = &cx.instance.cookie_suffix;
+    let uat = stamp.to_string();
+    let mut out = Vec::with_capacity(7);
+    let mut push = |name: &str, value: Option<&str>, shared: bool, http_only: bool| {
+        let cookie = SetCookie {
+            name,
+            value,
+            domain: place.domain.filter(|_| shared),
+            http_only,
+            secure: place.secure,
+            max_age_secs: COOKIE_LIFE_SECS,
+        };
+        out.push(cookie.render());
+    };
+    // The nonce goes, or the SDK would replay this handshake on every request and undo a sign-out (fapi §0.17).
+    push("__clerk_handshake_nonce", None, true, true);
+    push("__clerk_handshake", None, true, true);
+    push("__client_uat", Some(&uat), true, false);
+    push(&format!("__client_uat_{suffix}"), Some(&uat), true, false);
+    let jwt = who.map(|w| w.jwt.as_str());
+    push(
+        &format!("__refresh_{suffix}"),
+        who.map(|w| w.refresh.as_str()),
+        false,
+        true,
+    );
+    push(&format!("__session_{suffix}"), jwt, false, false);
+    push("__session", jwt, false, false);
+    out
+}
+
+/// The session that the browser's client acts for, and the stamp of the client's sessions.
+async fn acting(cx: &Cx) -> Result<Option<(SessionRow, i64)>> {
+    let Some(client) = &cx.client else {
+        return Ok(None);
+    };
+    let mut tx = cx.read().await?;
+    let live = ops::live_sessions(cx, &mut tx, &client.id).await?;
+    let last = client.last_active_session_id.as_ref();
+    let Some(session) = last
+        .and_then(|id| live.iter().find(|s| s.id == *id))
+        .or_else(|| live.last())
+    else {
+        return Ok(None);
+    };
+    let user = users::store::find(&mut tx, &session.user_id).await?;
+    Ok(user
+        .filter(|u| !u.banned)
+        .map(|_| (session.clone(), ops::uat(client, live.len()))))
+}
+
+/// What a nonce of a handshake without a session starts with.
+const NOBODY: &str = "nobody.";
+
+/// The nonce of a handshake that found nobody signed in. It says so by itself and is kept nowhere: a page that anybody can
+/// load must not make the database grow. It holds no secret; the MAC keeps others from writing one.
+fn nobody_nonce(cx: &Cx, place: Place<'_>, expire_at: i64) -> String {
+    let said = format!(
+        "{NOBODY}{expire_at}.{}{}",
+        u8::from(place.secure),
+        u8::from(place.domain.is_some())
+    );
+    let mac = digest::hmac_sha256(
+        &cx.instance.code_key,
+        format!("handshake:{said}").as_bytes(),
+    );
+    format!("{said}.{}", digest::b64url(&mac))
+}
+
+/// The directives of a nonce: read out of it where it says "nobody", else from what was kept under it.
 ///
 /// # Errors
-/// The database's, the signer's.
-pub async fn directives(cx: &Cx, target: &Url) -> Result<Vec<String>> {
-    let secure = target.scheme == "https";
-    let suffix = &cx.instance.cookie_suffix;
-    let mut session = None;
-    let mut stamp = 0;
-    if let Some(client) = &cx.client {
-        let mut tx = cx.read().await?;
-        let live = ops::live_sessions(cx, &mut tx, &client.id).await?;
-        let last = client
-            .last_active_session_id
-            .as_ref()
-            .and_then(|id| live.iter().find(|s| s.id == *id))
-            .or_else(|| live.last());
-        if let Some(found) = last {
-            let user = users::store::find(&mut tx, &found.user_id).await?;
-            if user.is_some_and(|u| !u.banned) {
-                session = Some(found.clone());
-            }
+/// 400 `invalid_handshake` for unknown, expired and forged nonces.
+pub async fn payload(cx: &Cx, nonce: &str) -> Result<Vec<String>> {
+    if nonce.starts_with(NOBODY) {
+        let told = nonce.strip_prefix(NOBODY).and_then(|rest| {
+            let (expire_at, rest) = rest.split_once('.')?;
+            Some((
+                expire_at.parse::<i64>().ok()?,
+                rest.as_bytes().first()? == &b'1',
+                rest.as_bytes().get(1)? == &b'1',
+            ))
+        });
+        let (expire_at, secure, shared) = told.ok_or_else(refuse::invalid_handshake)?;
+        let place = Place {
+            secure,
+            domain: cx.instance.root_domain.as_deref().filter(|_| shared),
+        };
+        let genuine = digest::equal(
+            nobody_nonce(cx, place, expire_at).as_bytes(),
+            nonce.as_bytes(),
+        );
+        if !genuine || expire_at <= cx.now.secs() {
+            return Err(refuse::invalid_handshake().into());
         }
-        stamp = if session.is_some() {
-            ops::uat(client, live.len())
-        } else {
-            0
-        };
+        return Ok(directives(cx, place, 0, None));
     }
-    let uat = stamp.to_string();
-    let domain = shared_domain(cx);
-    let mut out = Vec::new();
-    let mut push =
-        |name: &str, value: Option<&str>, domain: Option<&str>, http_only: bool, life: i64| {
-            out.push(
-                SetCookie {
-                    name,
-                    value,
-                    domain,
-                    http_only,
-                    secure,
-                    max_age_secs: life,
-                }
-                .render(),
-            );
-        };
-    // The nonce goes, or the SDK would replay this handshake on every request and undo a sign-out (fapi §0.17).
-    push("__clerk_handshake_nonce", None, domain, true, 0);
-    push("__clerk_handshake", None, domain, true, 0);
-    push("__client_uat", Some(&uat), domain, false, COOKIE_LIFE_SECS);
-    push(
-        &format!("__client_uat_{suffix}"),
-        Some(&uat),
-        domain,
-        false,
-        COOKIE_LIFE_SECS,
-    );
-    let suffixed = format!("__session_{suffix}");
-    let refresh_name = format!("__refresh_{suffix}");
-    if let Some(session) = session {
-        let authenticated_at = cx.client.as_ref().map_or(cx.now, |c| c.authenticated_at);
-        let jwt = token::mint(
-            cx,
-            &session,
-            &target.origin(),
-            token::LIFE_SECS,
-            authenticated_at,
-        )?;
-        let refresh = cx.app.rng.token();
-        usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
-            sessions::store::set_refresh(&mut tx, &session.id, &digest::sha256_hex(&refresh)).await?;
-            Ok::<_, Error>(())
-        })?;
-        push(&refresh_name, Some(&refresh), None, true, COOKIE_LIFE_SECS);
-        push(&suffixed, Some(&jwt), None, false, COOKIE_LIFE_SECS);
-        push("__session", Some(&jwt), None, false, COOKIE_LIFE_SECS);
-    } else {
-        push(&refresh_name, None, None, true, 0);
-        push(&suffixed, None, None, false, 0);
-        push("__session", None, None, false, 0);
-    }
-    Ok(out)
+    let kept = store::handshake(&mut cx.read().await?, &digest::sha256_hex(nonce), cx.now).await?;
+    Ok(serde_json::from_str(
+        &kept.ok_or_else(refuse::invalid_handshake)?,
+    )?)
 }
 
 /// `GET /v1/client/handshake`.
@@ -121,38 +158,66 @@ pub async fn directives(cx: &Cx, target: &Url) -> Result<Vec<String>> {
 /// 422 for redirect targets that are not this instance's.
 pub async fn answer(cx: &Cx, call: &Call) -> Result<Reply> {
     let target = redirect_target(cx, call.form.text("redirect_url").unwrap_or_default())?;
-    let directives = directives(cx, &target).await?;
-    let domain = shared_domain(cx);
-    let secure = cx.request.https;
-    let (name, value) = if call.form.text("format") == Some("nonce") {
-        let nonce = cx.app.rng.token();
+    let place = Place {
+        secure: target.scheme == "https",
+        domain: shared_domain(cx),
+    };
+    let by_nonce = call.form.text("format") == Some("nonce");
+    let found = acting(cx).await?;
+    let stamp = found.as_ref().map_or(0, |(_, stamp)| *stamp);
+    let who = match &found {
+        Some((session, _)) => {
+            let authenticated_at = cx.client.as_ref().map_or(cx.now, |c| c.authenticated_at);
+            let jwt = token::mint(
+                cx,
+                session,
+                &target.origin(),
+                token::LIFE_SECS,
+                authenticated_at,
+            )?;
+            Some(SignedIn {
+                jwt,
+                refresh: cx.app.rng.token(),
+            })
+        }
+        None => None,
+    };
+    let directives = directives(cx, place, stamp, who.as_ref());
+    let nonce = match &who {
+        Some(_) => cx.app.rng.token(),
+        None => nobody_nonce(cx, place, cx.now.secs() + NONCE_LIFE_SECS),
+    };
+    if let (Some((session, _)), Some(who)) = (&found, &who) {
         let text = serde_json::to_string(&directives)?;
+        // One transaction for both: a handshake pays for one durable write.
         usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
-            store::add_handshake(&mut tx, &digest::sha256_hex(&nonce), &text, cx.now.plus_secs(NONCE_LIFE_SECS)).await?;
+            sessions::store::set_refresh(&mut tx, &session.id, &digest::sha256_hex(&who.refresh)).await?;
+            if by_nonce {
+                store::add_handshake(&mut tx, &digest::sha256_hex(&nonce), &text, cx.now.plus_secs(NONCE_LIFE_SECS)).await?;
+            }
             Ok::<_, Error>(())
         })?;
+    }
+    let (name, value) = if by_nonce {
         ("__clerk_handshake_nonce", nonce)
     } else {
         let now = cx.now.secs();
         let claims = serde_json::json!({ "handshake": directives, "iat": now, "nbf": now - 10, "exp": now + NONCE_LIFE_SECS }).to_string();
-        let token = cx
-            .instance
-            .signer
-            .sign(Category::Session, now, &claims)
-            .map_err(|e| Fault::new(format!("signing: {e}")))?;
-        ("__clerk_handshake", token)
+        let signed = cx.instance.signer.sign(Category::Session, now, &claims);
+        (
+            "__clerk_handshake",
+            signed.map_err(|e| Fault::new(format!("signing: {e}")))?,
+        )
     };
     let mut reply = Reply::redirect(307, &target.href());
-    reply.cookies.push(
-        SetCookie {
-            name,
-            value: Some(&value),
-            domain,
-            http_only: true,
-            secure,
-            max_age_secs: NONCE_LIFE_SECS,
-        }
-        .render(),
-    );
+    let cookie = SetCookie {
+        name,
+        value: Some(&value),
+        domain: place.domain,
+        http_only: true,
+        secure: cx.request.https,
+        max_age_secs: NONCE_LIFE_SECS,
+    };
+    reply.cookies.push(cookie.render());
     Ok(reply)
 }

@@ -173,6 +173,17 @@ pub async fn handshake(
     Ok(row.map(|(directives,)| directives))
 }
 
+/// There are dead handshakes, in any instance.
+pub async fn has_dead_handshakes(tx: &mut Tx, now: Timestamp) -> Result<bool, DbError> {
+    let row: Option<(String,)> = tx
+        .first(
+            "SELECT nonce_hash FROM handshakes WHERE expire_at < ? LIMIT 1",
+            params![now],
+        )
+        .await?;
+    Ok(row.is_some())
+}
+
 /// Forgets dead handshakes, of every instance: the housekeeping job's.
 pub async fn sweep_handshakes(tx: &mut Tx, now: Timestamp) -> Result<u64, DbError> {
     tx.run("DELETE FROM handshakes WHERE expire_at < ?", params![now])

@@ -125,6 +125,48 @@ both! {
         }
     }
 
+    async fn a_handshake_that_finds_nobody_keeps_nothing_and_its_nonce_cannot_be_made_up(world: World) {
+        let (_, other, _) = world.other_instance("other").await;
+        let (banned, ada, _) = world.signed_in("ada@example.com").await;
+        world.server().post(&format!("/v1/users/{}/ban", ada.id), json!({})).await.ok();
+        for visitor in [world.browser(), banned] {
+            let answer = world.unchanged(shake(&visitor, APP, "")).await;
+            let nonce = answer.cookie_value("__clerk_handshake_nonce").unwrap().to_owned();
+            let payload = |nonce: &str| format!("/v1/clients/handshake_payload?nonce={}", percent::encode(nonce));
+            world.server().get(&payload(&nonce)).await.ok();
+            other.get(&payload(&nonce)).await.refused(400, "invalid_handshake");
+            let parts: Vec<&str> = nonce.split('.').collect();
+            let later = parts[1].parse::<i64>().unwrap() + 600;
+            for forged in [
+                format!("{}.{later}.{}.{}", parts[0], parts[2], parts[3]),
+                format!("{}.{}.11.{}", parts[0], parts[1], parts[3]),
+                format!("{}.{}.{}.", parts[0], parts[1], parts[2]),
+                format!("{nonce}x"),
+                "nobody.".to_owned(),
+                "nobody.9999999999999999999999.00.x".to_owned(),
+                format!("nobody.{later}..x"),
+            ] {
+                world.server().get(&payload(&forged)).await.refused(400, "invalid_handshake");
+            }
+            world.advance_secs(60);
+            world.server().get(&payload(&nonce)).await.refused(400, "invalid_handshake");
+        }
+    }
+
+    async fn a_handshake_changes_its_session_and_its_nonce_only_and_dead_ones_are_swept(world: World) {
+        let (browser, _, _) = world.signed_in("ada@example.com").await;
+        world.changes_only(&["sessions", "handshakes"], shake(&browser, APP, "")).await;
+        let kept = async || {
+            let tx = &mut world.app.db.read("").await.unwrap();
+            usher_server::clients::store::has_dead_handshakes(tx, world.app.clock.now()).await.unwrap()
+        };
+        assert!(!kept().await, "a live one is not dead");
+        world.advance_secs(61);
+        assert!(kept().await);
+        usher_server::serve::sweep_handshakes(&world.app).await.unwrap();
+        assert!(!kept().await);
+    }
+
     async fn a_banned_user_brings_nothing(world: World) {
         let (browser, ada, _) = world.signed_in("ada@example.com").await;
         world.server().post(&format!("/v1/users/{}/ban", ada.id), json!({})).await.ok();
