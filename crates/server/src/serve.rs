@@ -160,7 +160,7 @@ async fn jobs(app: Arc<App>, mailer: Option<Mailer>, mut ended: watch::Receiver<
         // Handshakes are many and live a minute; attempts and codes are few and live a day.
         let swept = if rounds % 300 == 1 {
             housekeeping(&app).await
-        } else if rounds % 15 == 0 {
+        } else if rounds.is_multiple_of(15) {
             sweep_handshakes(&app).await
         } else {
             Ok(())
