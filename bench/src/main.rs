@@ -295,7 +295,7 @@ fn paths(plan: &Plan, usher: &Usher, report: &mut Report) -> Res<()> {
     }
     for (index, signatures, note) in [
         (6, 2.0, "2 signatures, 1 durable write"),
-        (7, 1.0, "1 signature, 2 durable writes"),
+        (7, 1.0, "1 signature, 1 durable write"),
     ] {
         let ratio = to_raw(index, signatures);
         let name = format!("{} ({note})", cases[index].0);
