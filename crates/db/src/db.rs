@@ -172,12 +172,12 @@ impl Tx {
         sql: &str,
         values: &[Value],
     ) -> Result<Vec<T>, DbError> {
-        let rows: Vec<Row> = match &mut self.engine {
+        let mut rows: Vec<Row> = match &mut self.engine {
             Engine::SqliteRead(tx) => tx.query(sql, values)?,
             Engine::SqliteWrite(tx) => tx.query(sql, values)?,
             Engine::Postgres(tx) => tx.query(sql, values).await?,
         };
-        rows.iter().map(T::from_row).collect()
+        rows.iter_mut().map(T::from_row).collect()
     }
     /// The first row of a query.
     ///

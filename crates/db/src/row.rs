@@ -8,17 +8,20 @@ use usher_types::Timestamp;
 pub struct Row(pub(crate) Vec<Value>);
 
 impl Row {
-    /// Column `index`, converted.
+    /// Takes column `index` out, converted; NULL is left there.
     ///
     /// # Errors
     /// A column that is missing or of another type: a mistake in a store file, found by its first test.
-    pub fn get<T: FromColumn>(&self, index: usize) -> Result<T, DbError> {
-        let value = self
+    pub fn get<T: FromColumn>(&mut self, index: usize) -> Result<T, DbError> {
+        let column = self
             .0
-            .get(index)
+            .get_mut(index)
             .ok_or_else(|| DbError::shape(format!("no column {index}")))?;
-        T::from_column(value)
-            .ok_or_else(|| DbError::shape(format!("column {index} is {}", kind(value))))
+        T::from_column(std::mem::replace(column, Value::Null)).map_err(|other| {
+            let text = format!("column {index} is {}", kind(&other));
+            *column = other;
+            DbError::shape(text)
+        })
     }
 }
 
@@ -34,61 +37,62 @@ fn kind(value: &Value) -> &'static str {
 
 /// What a column can become.
 pub trait FromColumn: Sized {
-    /// `None` when the value is of another type.
-    fn from_column(value: &Value) -> Option<Self>;
+    /// The value back, when it is of another type.
+    ///
+    /// # Errors
+    /// As said.
+    fn from_column(value: Value) -> Result<Self, Value>;
 }
 impl FromColumn for i64 {
-    fn from_column(value: &Value) -> Option<Self> {
+    fn from_column(value: Value) -> Result<Self, Value> {
         match value {
-            Value::Int(v) => Some(*v),
-            Value::Bool(v) => Some(i64::from(*v)),
-            Value::Null | Value::Text(_) | Value::Bytes(_) => None,
+            Value::Int(v) => Ok(v),
+            Value::Bool(v) => Ok(i64::from(v)),
+            other => Err(other),
         }
     }
 }
 impl FromColumn for bool {
-    fn from_column(value: &Value) -> Option<Self> {
+    fn from_column(value: Value) -> Result<Self, Value> {
         match value {
-            Value::Bool(v) => Some(*v),
-            Value::Int(v) => Some(*v != 0),
-            Value::Null | Value::Text(_) | Value::Bytes(_) => None,
+            Value::Bool(v) => Ok(v),
+            Value::Int(v) => Ok(v != 0),
+            other => Err(other),
         }
     }
 }
 impl FromColumn for String {
-    fn from_column(value: &Value) -> Option<Self> {
-        if let Value::Text(v) = value {
-            Some(v.clone())
-        } else {
-            None
+    fn from_column(value: Value) -> Result<Self, Value> {
+        match value {
+            Value::Text(v) => Ok(v),
+            other => Err(other),
         }
     }
 }
 impl FromColumn for Vec<u8> {
-    fn from_column(value: &Value) -> Option<Self> {
-        if let Value::Bytes(v) = value {
-            Some(v.clone())
-        } else {
-            None
+    fn from_column(value: Value) -> Result<Self, Value> {
+        match value {
+            Value::Bytes(v) => Ok(v),
+            other => Err(other),
         }
     }
 }
 impl FromColumn for Timestamp {
-    fn from_column(value: &Value) -> Option<Self> {
+    fn from_column(value: Value) -> Result<Self, Value> {
         i64::from_column(value).map(Timestamp)
     }
 }
 impl<T: FromColumn> FromColumn for Option<T> {
-    fn from_column(value: &Value) -> Option<Self> {
+    fn from_column(value: Value) -> Result<Self, Value> {
         match value {
-            Value::Null => Some(None),
+            Value::Null => Ok(None),
             other => T::from_column(other).map(Some),
         }
     }
 }
 macro_rules! id_columns {
     ($($id:ident),*) => {$(impl FromColumn for usher_types::id::$id {
-        fn from_column(value: &Value) -> Option<Self> {
+        fn from_column(value: Value) -> Result<Self, Value> {
             String::from_column(value).map(Self::trusted)
         }
     })*};
@@ -112,25 +116,25 @@ pub trait FromRow: Sized {
     ///
     /// # Errors
     /// As [`Row::get`].
-    fn from_row(row: &Row) -> Result<Self, DbError>;
+    fn from_row(row: &mut Row) -> Result<Self, DbError>;
 }
 impl<A: FromColumn> FromRow for (A,) {
-    fn from_row(row: &Row) -> Result<Self, DbError> {
+    fn from_row(row: &mut Row) -> Result<Self, DbError> {
         Ok((row.get(0)?,))
     }
 }
 impl<A: FromColumn, B: FromColumn> FromRow for (A, B) {
-    fn from_row(row: &Row) -> Result<Self, DbError> {
+    fn from_row(row: &mut Row) -> Result<Self, DbError> {
         Ok((row.get(0)?, row.get(1)?))
     }
 }
 impl<A: FromColumn, B: FromColumn, C: FromColumn> FromRow for (A, B, C) {
-    fn from_row(row: &Row) -> Result<Self, DbError> {
+    fn from_row(row: &mut Row) -> Result<Self, DbError> {
         Ok((row.get(0)?, row.get(1)?, row.get(2)?))
     }
 }
 impl<A: FromColumn, B: FromColumn, C: FromColumn, D: FromColumn> FromRow for (A, B, C, D) {
-    fn from_row(row: &Row) -> Result<Self, DbError> {
+    fn from_row(row: &mut Row) -> Result<Self, DbError> {
         Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
     }
 }
@@ -153,7 +157,7 @@ macro_rules! row {
             }
         }
         impl $crate::FromRow for $name {
-            fn from_row(row: &$crate::Row) -> Result<Self, $crate::DbError> {
+            fn from_row(row: &mut $crate::Row) -> Result<Self, $crate::DbError> {
                 let mut index = 0..;
                 Ok(Self { $($field: row.get(index.next().unwrap_or(usize::MAX))?),* })
             }

@@ -6,17 +6,19 @@
 use crate::db::{DbError, DbErrorKind};
 use crate::row::Row;
 use crate::value::Value;
+use reader::Reader;
 use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, oneshot};
 
+mod reader;
+pub(crate) use reader::SqliteRead;
+
 const STATEMENTS: usize = 256;
-/// Idle read connections that are kept.
-const READERS: usize = 16;
 
 #[derive(Clone)]
 pub struct Sqlite(Arc<Inner>);
@@ -24,10 +26,20 @@ pub struct Sqlite(Arc<Inner>);
 struct Inner {
     path: PathBuf,
     writer: Arc<AsyncMutex<Writer>>,
-    readers: Mutex<Vec<Connection>>,
+    /// Idle read connections, the last used one last.
+    readers: Arc<Mutex<Vec<Reader>>>,
     wake: mpsc::Sender<()>,
-    open_readers: AtomicUsize,
+    commits: Arc<Commits>,
     closed: AtomicBool,
+}
+
+/// What readers know of the writer: whether the view they have is still the present.
+#[derive(Default)]
+struct Commits {
+    /// Batches committed, counted before anybody is told.
+    count: AtomicU64,
+    /// A commit is under way: SQLite may be carrying the log over into the file, and views would be in its way.
+    running: AtomicBool,
 }
 
 struct Writer {
@@ -36,6 +48,8 @@ struct Writer {
     batch: bool,
     /// Who waits for the batch's commit.
     waiting: Vec<oneshot::Sender<Result<(), String>>>,
+    readers: Arc<Mutex<Vec<Reader>>>,
+    commits: Arc<Commits>,
 }
 
 fn failed(e: &rusqlite::Error) -> DbError {
@@ -105,10 +119,14 @@ impl Sqlite {
     pub fn open(path: &Path) -> Result<Self, DbError> {
         let connection = connect(path, true)?;
         let (wake, woken) = mpsc::channel();
+        let readers: Arc<Mutex<Vec<Reader>>> = Arc::default();
+        let commits: Arc<Commits> = Arc::default();
         let writer = Arc::new(AsyncMutex::new(Writer {
             connection,
             batch: false,
             waiting: Vec::new(),
+            readers: Arc::clone(&readers),
+            commits: Arc::clone(&commits),
         }));
         let own = Arc::clone(&writer);
         std::thread::Builder::new()
@@ -124,9 +142,9 @@ impl Sqlite {
         Ok(Self(Arc::new(Inner {
             path: path.to_owned(),
             writer,
-            readers: Mutex::new(Vec::new()),
+            readers,
             wake,
-            open_readers: AtomicUsize::new(0),
+            commits,
             closed: AtomicBool::new(false),
         })))
     }
@@ -135,24 +153,7 @@ impl Sqlite {
         if self.0.closed.load(Ordering::Acquire) {
             return Err(DbError::new(DbErrorKind::Other, "the database is closed"));
         }
-        let kept = self
-            .0
-            .readers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .pop();
-        let connection = match kept {
-            Some(connection) => connection,
-            None => {
-                self.0.open_readers.fetch_add(1, Ordering::Relaxed);
-                connect(&self.0.path, false)?
-            }
-        };
-        Ok(SqliteRead {
-            home: Arc::clone(&self.0),
-            connection: Some(connection),
-            snapshot: false,
-        })
+        SqliteRead::open(&self.0)
     }
 
     pub(crate) async fn writer(&self) -> Result<SqliteWrite, DbError> {
@@ -161,16 +162,10 @@ impl Sqlite {
         }
         let mut guard = Arc::clone(&self.0.writer).lock_owned().await;
         if !guard.batch {
-            guard
-                .connection
-                .execute_batch("BEGIN IMMEDIATE")
-                .map_err(|e| failed(&e))?;
+            control(&guard.connection, "BEGIN IMMEDIATE")?;
             guard.batch = true;
         }
-        guard
-            .connection
-            .execute_batch("SAVEPOINT w")
-            .map_err(|e| failed(&e))?;
+        control(&guard.connection, "SAVEPOINT w")?;
         Ok(SqliteWrite {
             guard: Some(guard),
             wake: self.0.wake.clone(),
@@ -179,6 +174,12 @@ impl Sqlite {
 
     pub(crate) async fn close(&self) {
         self.0.closed.store(true, Ordering::Release);
+        // Views would keep the last checkpoint from emptying the log.
+        self.0
+            .readers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
         let mut writer = self.0.writer.lock().await;
         writer.end_batch();
         if let Err(e) = writer
@@ -187,11 +188,6 @@ impl Sqlite {
         {
             tracing::warn!("The last checkpoint failed: {e}");
         }
-        self.0
-            .readers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clear();
     }
 }
 
@@ -202,10 +198,11 @@ impl Writer {
             return;
         }
         self.batch = false;
-        let outcome = self
-            .connection
-            .execute_batch("COMMIT")
-            .map_err(|e| e.to_string());
+        self.commits.running.store(true, Ordering::SeqCst);
+        reader::end_views(&self.readers);
+        let outcome = control(&self.connection, "COMMIT").map_err(|e| e.text);
+        self.commits.count.fetch_add(1, Ordering::SeqCst);
+        self.commits.running.store(false, Ordering::SeqCst);
         if outcome.is_err()
             && !self.connection.is_autocommit()
             && self.connection.execute_batch("ROLLBACK").is_err()
@@ -215,48 +212,6 @@ impl Writer {
         for waiter in self.waiting.drain(..) {
             // A caller that is gone needs no answer.
             let _gone = waiter.send(outcome.clone());
-        }
-    }
-}
-
-/// A read connection, given back on drop.
-pub(crate) struct SqliteRead {
-    home: Arc<Inner>,
-    connection: Option<Connection>,
-    /// A transaction is open on it.
-    snapshot: bool,
-}
-
-impl SqliteRead {
-    pub(crate) fn query(&self, sql: &str, values: &[Value]) -> Result<Vec<Row>, DbError> {
-        self.connection
-            .as_ref()
-            .map_or_else(|| Ok(Vec::new()), |c| query(c, sql, values))
-    }
-    pub(crate) fn snapshot(&mut self) -> Result<(), DbError> {
-        if !self.snapshot {
-            self.query("BEGIN", &[])?;
-            self.snapshot = true;
-        }
-        Ok(())
-    }
-}
-
-impl Drop for SqliteRead {
-    fn drop(&mut self) {
-        // A connection whose snapshot does not end is not given back.
-        let ended = !self.snapshot || self.query("COMMIT", &[]).is_ok();
-        if let Some(connection) = self.connection.take()
-            && ended
-        {
-            let mut kept = self
-                .home
-                .readers
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            if kept.len() < READERS && !self.home.closed.load(Ordering::Acquire) {
-                kept.push(connection);
-            }
         }
     }
 }
@@ -297,10 +252,7 @@ impl SqliteWrite {
         let Some(mut guard) = self.guard.take() else {
             return Ok(());
         };
-        guard
-            .connection
-            .execute_batch("RELEASE w")
-            .map_err(|e| failed(&e))?;
+        control(&guard.connection, "RELEASE w")?;
         let (done, wait) = oneshot::channel();
         guard.waiting.push(done);
         drop(guard);
@@ -331,7 +283,9 @@ impl Drop for SqliteWrite {
             }
             return;
         }
-        if let Err(e) = guard.connection.execute_batch("ROLLBACK TO w; RELEASE w") {
+        let ended = control(&guard.connection, "ROLLBACK TO w")
+            .and_then(|()| control(&guard.connection, "RELEASE w"));
+        if let Err(e) = ended {
             tracing::error!("A write could not be rolled back: {e}");
         }
         drop(guard);
@@ -352,6 +306,12 @@ impl rusqlite::ToSql for Bind<'_> {
             Value::Bytes(v) => ValueRef::Blob(v),
         }))
     }
+}
+
+/// A statement that controls transactions; compiled once per connection.
+fn control(connection: &Connection, sql: &str) -> Result<(), DbError> {
+    let mut statement = connection.prepare_cached(sql).map_err(|e| failed(&e))?;
+    statement.execute([]).map(drop).map_err(|e| failed(&e))
 }
 
 fn plain(sql: &str) -> std::borrow::Cow<'_, str> {

@@ -460,7 +460,7 @@ impl World {
 struct Cells(Vec<String>);
 
 impl FromRow for Cells {
-    fn from_row(row: &Row) -> Result<Self, DbError> {
+    fn from_row(row: &mut Row) -> Result<Self, DbError> {
         let mut cells = Vec::new();
         for index in 0.. {
             if let Ok(text) = row.get::<Option<String>>(index) {
