@@ -2,6 +2,8 @@
 use crate::http::{Res, told};
 use rusqlite::Connection;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 use usher_db::{Db, params};
 
@@ -13,6 +15,17 @@ pub(crate) struct Writes {
     pub(crate) alone: f64,
     /// The layer with 64 writers.
     pub(crate) crowd: f64,
+    /// The same with keys all over the index.
+    pub(crate) scattered: f64,
+}
+
+/// In which order the keys of rows come.
+#[derive(Clone, Copy)]
+pub(crate) enum Keys {
+    /// In the order of time, as this server's ids do: neighbours share pages.
+    InTime,
+    /// Each writer's somewhere else.
+    Scattered,
 }
 
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS bench (id TEXT PRIMARY KEY, body TEXT NOT NULL, at BIGINT NOT NULL)";
@@ -41,7 +54,7 @@ pub(crate) fn autocommit(path: &Path, time: Duration) -> Res<f64> {
 }
 
 /// `writers` tasks, each committing one small row after the other through the layer.
-pub(crate) fn layer(path: &Path, writers: usize, time: Duration) -> Res<f64> {
+pub(crate) fn layer(path: &Path, writers: usize, keys: Keys, time: Duration) -> Res<f64> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -54,17 +67,18 @@ pub(crate) fn layer(path: &Path, writers: usize, time: Duration) -> Res<f64> {
         tx.commit().await?;
         let began = Instant::now();
         let mut tasks = Vec::new();
+        let next = Arc::new(AtomicI64::new(0));
         for writer in 0..writers {
-            let db = db.clone();
+            let (db, next) = (db.clone(), Arc::clone(&next));
             tasks.push(tokio::spawn(async move {
                 let mut count = 0_i64;
                 while began.elapsed() < time {
                     let mut tx = db.write("").await?;
-                    tx.run(
-                        INSERT,
-                        params![format!("row_{writer:03}_{count:012}"), BODY, count],
-                    )
-                    .await?;
+                    let key = match keys {
+                        Keys::InTime => format!("row_{:012}", next.fetch_add(1, Ordering::Relaxed)),
+                        Keys::Scattered => format!("row_{writer:03}_{count:012}"),
+                    };
+                    tx.run(INSERT, params![key, BODY, count]).await?;
                     tx.commit().await?;
                     count += 1;
                 }
@@ -87,12 +101,13 @@ pub(crate) fn layer(path: &Path, writers: usize, time: Duration) -> Res<f64> {
         .map_err(|e| told("the database layer")(&e))
 }
 
-/// All three.
+/// All of them.
 pub(crate) fn all(folder: &Path, time: Duration) -> Res<Writes> {
     Ok(Writes {
         autocommit: autocommit(&folder.join("autocommit.db"), time)?,
-        alone: layer(&folder.join("layer.db"), 1, time)?,
-        crowd: layer(&folder.join("layer.db"), 64, time)?,
+        alone: layer(&folder.join("layer.db"), 1, Keys::InTime, time)?,
+        crowd: layer(&folder.join("layer.db"), 64, Keys::InTime, time)?,
+        scattered: layer(&folder.join("layer.db"), 64, Keys::Scattered, time)?,
     })
 }
 

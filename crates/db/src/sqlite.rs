@@ -18,7 +18,14 @@ use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, oneshot};
 mod reader;
 pub(crate) use reader::SqliteRead;
 
+/// Milliseconds a connection waits for another process.
+const BUSY_MS: u64 = 5000;
 const STATEMENTS: usize = 256;
+/// The WAL file is emptied when it is longer, in bytes. SQLite carries it over from 8 MB on but starts it anew only at a
+/// moment without readers, which a busy server may not have.
+const LOG_LIMIT: u64 = 16 * 1024 * 1024;
+/// Commits between two looks at its length.
+const LOG_LOOK: u32 = 32;
 
 #[derive(Clone)]
 pub struct Sqlite(Arc<Inner>);
@@ -50,6 +57,9 @@ struct Writer {
     waiting: Vec<oneshot::Sender<Result<(), String>>>,
     readers: Arc<Mutex<Vec<Reader>>>,
     commits: Arc<Commits>,
+    log: PathBuf,
+    /// Commits since the last look at its length.
+    unseen: u32,
 }
 
 fn failed(e: &rusqlite::Error) -> DbError {
@@ -94,7 +104,7 @@ fn connect(path: &Path, writer: bool) -> Result<Connection, DbError> {
     })?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     let setup = || -> rusqlite::Result<()> {
-        connection.pragma_update(None, "busy_timeout", 5000)?;
+        connection.busy_timeout(std::time::Duration::from_millis(BUSY_MS))?;
         // Plans do not look at bound values, or statements with partial indexes in reach are compiled at every use.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         if writer {
@@ -127,6 +137,12 @@ impl Sqlite {
             waiting: Vec::new(),
             readers: Arc::clone(&readers),
             commits: Arc::clone(&commits),
+            log: {
+                let mut log = path.as_os_str().to_owned();
+                log.push("-wal");
+                log.into()
+            },
+            unseen: 0,
         }));
         let own = Arc::clone(&writer);
         std::thread::Builder::new()
@@ -202,7 +218,6 @@ impl Writer {
         reader::end_views(&self.readers);
         let outcome = control(&self.connection, "COMMIT").map_err(|e| e.text);
         self.commits.count.fetch_add(1, Ordering::SeqCst);
-        self.commits.running.store(false, Ordering::SeqCst);
         if outcome.is_err()
             && !self.connection.is_autocommit()
             && self.connection.execute_batch("ROLLBACK").is_err()
@@ -212,6 +227,32 @@ impl Writer {
         for waiter in self.waiting.drain(..) {
             // A caller that is gone needs no answer.
             let _gone = waiter.send(outcome.clone());
+        }
+        self.unseen += 1;
+        if self.unseen >= LOG_LOOK {
+            self.unseen = 0;
+            if std::fs::metadata(&self.log).is_ok_and(|m| m.len() > LOG_LIMIT) {
+                self.empty_log();
+            }
+        }
+        self.commits.running.store(false, Ordering::SeqCst);
+    }
+
+    /// Waits for the readers that are at work, up to a tenth of a second; another time if that is not enough. New ones read
+    /// from the file meanwhile.
+    fn empty_log(&self) {
+        let patience = |millis| {
+            self.connection
+                .busy_timeout(std::time::Duration::from_millis(millis))
+        };
+        let emptied = patience(100)
+            .and_then(|()| {
+                self.connection
+                    .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+            })
+            .and(patience(BUSY_MS));
+        if let Err(e) = emptied {
+            tracing::warn!("The write-ahead log could not be emptied: {e}");
         }
     }
 }

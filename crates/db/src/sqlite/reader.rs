@@ -6,7 +6,7 @@
 //! keys` beside a running server). Every statement asks first, so that it sees whatever was committed before it ran.
 //!
 //! Idle views would keep the writer from starting the WAL file anew. It ends them before each commit, in which SQLite
-//! carries the log over, and none is kept while a commit runs.
+//! carries the log over, and no view outlives its statement while a commit runs.
 use super::{Commits, Inner, connect, control, query};
 use crate::db::DbError;
 use crate::row::Row;
@@ -104,7 +104,8 @@ impl SqliteRead {
             reader.refresh(&self.home.commits)?;
         }
         let rows = query(&reader.connection, sql, values);
-        if rows.is_err() && !self.pinned {
+        let unwanted = rows.is_err() || self.home.commits.running.load(Ordering::SeqCst);
+        if unwanted && !self.pinned {
             reader.leave()?;
         }
         rows
