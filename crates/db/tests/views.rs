@@ -154,8 +154,8 @@ fn the_log_stays_bounded_while_reads_go_on() {
         for reader in readers {
             reader.await.expect("reads");
         }
-        // Carried over from 8 MB on; all that was written is over 30 MB.
-        assert!(largest < 16_000_000, "the log grew to {largest} bytes");
+        // Emptied beyond 16 MB, looked at every few commits; without that it is 50 MB.
+        assert!(largest < 24_000_000, "the log grew to {largest} bytes");
         db.close().await;
         std::fs::remove_file(path).expect("removed");
     });
