@@ -70,6 +70,16 @@ impl Master {
         Self(Zeroizing::new(rng.bytes()))
     }
 
+    /// A key that only the holder of `token` has, for what is kept under the token's hash: the database alone opens
+    /// nothing. The token must have 128 random bits at least.
+    #[must_use]
+    pub fn of_token(token: &str) -> Self {
+        Self(Zeroizing::new(hmac_sha256(
+            b"usher/token/1",
+            token.as_bytes(),
+        )))
+    }
+
     /// The key as 64 lower-case hexadecimal digits: the secret itself, for the operator only.
     #[must_use]
     pub fn to_hex(&self) -> String {
@@ -166,6 +176,21 @@ fn is_key_id(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_sealed_under_a_token_needs_the_token() {
+        let rng = Rng::seeded(9);
+        let token = rng.token();
+        let sealed = Master::of_token(&token).seal(&rng, "p", b"secret");
+        assert_eq!(
+            Master::of_token(&token).open("p", &sealed).as_deref(),
+            Ok(&b"secret"[..])
+        );
+        assert_eq!(
+            Master::of_token(&rng.token()).open("p", &sealed),
+            Err(SealError::WrongKey)
+        );
+    }
 
     fn master() -> Master {
         Master::generate(&Rng::seeded(1))

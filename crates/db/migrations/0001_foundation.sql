@@ -209,7 +209,7 @@ CREATE INDEX sign_ups_abandon_at ON sign_ups (abandon_at);
 CREATE TABLE handshakes (
   instance_id TEXT NOT NULL,
   nonce_hash TEXT NOT NULL,
-  directives $JSON NOT NULL,
+  sealed TEXT NOT NULL,
   expire_at BIGINT NOT NULL,
   PRIMARY KEY (instance_id, nonce_hash)
 );

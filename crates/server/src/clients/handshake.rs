@@ -7,8 +7,10 @@ use crate::sessions::model::SessionRow;
 use crate::sessions::token;
 use crate::surface::browser::{COOKIE_LIFE_SECS, origin_allowed, shared_domain};
 use crate::{sessions, users};
+use serde::{Deserialize, Serialize};
 use usher_crypto::digest;
 use usher_crypto::jwt::Category;
+use usher_crypto::seal::Master;
 use usher_http::cookie::SetCookie;
 use usher_http::origin::Url;
 use usher_types::error::codes as refuse;
@@ -40,11 +42,32 @@ struct Place<'a> {
     domain: Option<&'a str>,
 }
 
+impl<'a> Place<'a> {
+    fn of(cx: &'a Cx, secure: bool, shared: bool) -> Self {
+        let domain = cx.instance.root_domain.as_deref().filter(|_| shared);
+        Self { secure, domain }
+    }
+}
+
 /// Who is signed in: the session token and the refresh token of the app's host.
+#[derive(Serialize, Deserialize)]
 struct SignedIn {
     jwt: String,
     refresh: String,
 }
+
+/// What the directives are made of, kept for a minute under the hash of a nonce and sealed by the nonce: whoever has the
+/// database has neither token.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    who: SignedIn,
+    stamp: i64,
+    secure: bool,
+    shared: bool,
+}
+
+/// What kept handshakes are sealed for.
+const SEALED_FOR: &str = "handshake";
 
 /// `Set-Cookie` strings for the app's host that say who is signed in. The session cookie is readable by scripts by
 /// design: it lives 60 seconds and can be exchanged for nothing.
@@ -133,10 +156,7 @@ pub async fn payload(cx: &Cx, nonce: &str) -> Result<Vec<String>> {
             ))
         });
         let (expire_at, secure, shared) = told.ok_or_else(refuse::invalid_handshake)?;
-        let place = Place {
-            secure,
-            domain: cx.instance.root_domain.as_deref().filter(|_| shared),
-        };
+        let place = Place::of(cx, secure, shared);
         let genuine = digest::equal(
             nobody_nonce(cx, place, expire_at).as_bytes(),
             nonce.as_bytes(),
@@ -147,9 +167,10 @@ pub async fn payload(cx: &Cx, nonce: &str) -> Result<Vec<String>> {
         return Ok(directives(cx, place, 0, None));
     }
     let kept = store::handshake(&mut cx.read().await?, &digest::sha256_hex(nonce), cx.now).await?;
-    Ok(serde_json::from_str(
-        &kept.ok_or_else(refuse::invalid_handshake)?,
-    )?)
+    let plain = kept.and_then(|sealed| Master::of_token(nonce).open(SEALED_FOR, &sealed).ok());
+    let kept: Kept = serde_json::from_slice(&plain.ok_or_else(refuse::invalid_handshake)?)?;
+    let place = Place::of(cx, kept.secure, kept.shared);
+    Ok(directives(cx, place, kept.stamp, Some(&kept.who)))
 }
 
 /// `GET /v1/client/handshake`.
@@ -182,18 +203,30 @@ pub async fn answer(cx: &Cx, call: &Call) -> Result<Reply> {
         }
         None => None,
     };
-    let directives = directives(cx, place, stamp, who.as_ref());
     let nonce = match &who {
         Some(_) => cx.app.rng.token(),
         None => nobody_nonce(cx, place, cx.now.secs() + NONCE_LIFE_SECS),
     };
-    if let (Some((session, _)), Some(who)) = (&found, &who) {
-        let text = serde_json::to_string(&directives)?;
+    let said = if by_nonce {
+        Vec::new()
+    } else {
+        directives(cx, place, stamp, who.as_ref())
+    };
+    if let (Some((session, _)), Some(who)) = (found, who) {
+        let refresh = digest::sha256_hex(&who.refresh);
+        let kept = Kept {
+            who,
+            stamp,
+            secure: place.secure,
+            shared: place.domain.is_some(),
+        };
+        let plain = serde_json::to_vec(&kept)?;
+        let sealed = Master::of_token(&nonce).seal(&cx.app.rng, SEALED_FOR, &plain);
         // One transaction for both: a handshake pays for one durable write.
         usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
-            sessions::store::set_refresh(&mut tx, &session.id, &digest::sha256_hex(&who.refresh)).await?;
+            sessions::store::set_refresh(&mut tx, &session.id, &refresh).await?;
             if by_nonce {
-                store::add_handshake(&mut tx, &digest::sha256_hex(&nonce), &text, cx.now.plus_secs(NONCE_LIFE_SECS)).await?;
+                store::add_handshake(&mut tx, &digest::sha256_hex(&nonce), &sealed, cx.now.plus_secs(NONCE_LIFE_SECS)).await?;
             }
             Ok::<_, Error>(())
         })?;
@@ -202,7 +235,7 @@ pub async fn answer(cx: &Cx, call: &Call) -> Result<Reply> {
         ("__clerk_handshake_nonce", nonce)
     } else {
         let now = cx.now.secs();
-        let claims = serde_json::json!({ "handshake": directives, "iat": now, "nbf": now - 10, "exp": now + NONCE_LIFE_SECS }).to_string();
+        let claims = serde_json::json!({ "handshake": said, "iat": now, "nbf": now - 10, "exp": now + NONCE_LIFE_SECS }).to_string();
         let signed = cx.instance.signer.sign(Category::Session, now, &claims);
         (
             "__clerk_handshake",

@@ -154,14 +154,19 @@ pub async fn set_sign_up(
 pub async fn add_handshake(
     tx: &mut Tx,
     nonce_hash: &str,
-    directives: &str,
+    sealed: &str,
     expire_at: Timestamp,
 ) -> Result<(), DbError> {
     let tenant = tx.tenant().to_owned();
-    tx.run("INSERT INTO handshakes (instance_id, nonce_hash, directives, expire_at) VALUES (?, ?, ?, ?)", params![tenant, nonce_hash, directives, expire_at]).await.map(drop)
+    tx.run(
+        "INSERT INTO handshakes (instance_id, nonce_hash, sealed, expire_at) VALUES (?, ?, ?, ?)",
+        params![tenant, nonce_hash, sealed, expire_at],
+    )
+    .await
+    .map(drop)
 }
 
-/// The directives of a live nonce. Parallel requests of one page load use the same one (contract fapi §5.3), so it is
+/// What is kept under a live nonce. Parallel requests of one page load use the same one (contract fapi §5.3), so it is
 /// not consumed; it lives seconds.
 pub async fn handshake(
     tx: &mut Tx,
@@ -169,8 +174,8 @@ pub async fn handshake(
     now: Timestamp,
 ) -> Result<Option<String>, DbError> {
     let tenant = tx.tenant().to_owned();
-    let row: Option<(String,)> = tx.first("SELECT directives FROM handshakes WHERE instance_id = ? AND nonce_hash = ? AND expire_at > ?", params![tenant, nonce_hash, now]).await?;
-    Ok(row.map(|(directives,)| directives))
+    let row: Option<(String,)> = tx.first("SELECT sealed FROM handshakes WHERE instance_id = ? AND nonce_hash = ? AND expire_at > ?", params![tenant, nonce_hash, now]).await?;
+    Ok(row.map(|(sealed,)| sealed))
 }
 
 /// There are dead handshakes, in any instance.

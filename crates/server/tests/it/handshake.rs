@@ -2,7 +2,7 @@
 use crate::answer::{Answer, decode};
 use crate::browser::Browser;
 use crate::world::World;
-use serde_json::json;
+use serde_json::{Value, json};
 use usher_http::percent;
 
 const APP: &str = "http://localhost:3000/dash?x=1#part";
@@ -209,8 +209,14 @@ both! {
         let answer = shake(&browser, APP, "").await;
         let nonce = answer.cookie_value("__clerk_handshake_nonce").unwrap().to_owned();
         let path = format!("/v1/clients/handshake_payload?nonce={nonce}");
-        assert!(!format!("{:?}", world.snapshot().await).contains(&nonce), "only its hash is kept");
-        world.server().get(&path).await.ok();
+        let stored = format!("{:?}", world.snapshot().await);
+        assert!(!stored.contains(&nonce), "only its hash is kept");
+        let payload = world.server().get(&path).await.ok();
+        let tokens: Vec<&str> = payload["directives"].as_array().unwrap().iter().filter_map(Value::as_str)
+            .filter(|d| d.starts_with("__session=") || d.starts_with("__refresh_"))
+            .filter_map(|d| d.split(['=', ';']).nth(1)).filter(|t| !t.is_empty()).collect();
+        assert_eq!(tokens.len(), 2, "{payload}");
+        assert!(tokens.iter().all(|token| !stored.contains(token)), "what is kept is sealed by the nonce");
         world.server().get(&path).await.ok();
         world.advance_secs(60);
         world.unchanged(world.server().get(&path)).await.refused(400, "invalid_handshake");
