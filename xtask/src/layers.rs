@@ -22,7 +22,10 @@ const OWNERS: &[(&str, &[&str])] = &[
         ],
     ),
     ("messages", &["messages"]),
-    ("sessions", &["sessions", "testing_tokens"]),
+    (
+        "sessions",
+        &["refresh_tokens", "sessions", "testing_tokens"],
+    ),
     ("sign_ins", &["sign_ins"]),
     ("sign_ups", &["sign_ups"]),
     ("users", &["users"]),
@@ -50,7 +53,7 @@ const EXCEPTIONS: &[Exception] = &[
         reason: "collects the operations of every slice",
     },
     Exception {
-        file: "server/src/serve.rs",
+        file: "server/src/listen/exchange.rs",
         path: "surface",
         reason: "the listener hands requests to the surface",
     },

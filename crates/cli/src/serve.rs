@@ -1,12 +1,15 @@
 //! `usher serve` and `usher migrate`: production, by a configuration file.
 use crate::process::{self, say};
 use std::path::Path;
+use tokio::net::TcpListener;
 use usher_crypto::rng::Rng;
 use usher_crypto::seal::Master;
 use usher_notify::Mailer;
 use usher_server::app::{App, Options};
 use usher_server::config::Config;
 use usher_server::instances::setup::{self, Tools, Wanted};
+use usher_server::listen::tls::Tls;
+use usher_server::listen::{Limits, Listening};
 use usher_types::Clock;
 
 /// What an unsafe configuration is refused with: the line to change.
@@ -37,6 +40,12 @@ fn check(config: &Config) -> Result<(), String> {
             ));
         }
     }
+    if config.server.tls.is_some() && config.server.scheme != "https" {
+        return Err(
+            "server.tls is set, and server.scheme is http; set server.scheme = \"https\""
+                .to_owned(),
+        );
+    }
     if config.mail.smtp_url.is_empty()
         && config
             .instances
@@ -61,6 +70,47 @@ pub(crate) fn master(config: &Config) -> Result<Master, String> {
         .map_err(|e| format!("keys.master: {e}; it must be 64 hex digits"))
 }
 
+/// The sockets, and the certificates for them.
+async fn listening(config: &Config) -> Result<Listening, String> {
+    let server = &config.server;
+    let tls = match &server.tls {
+        Some(tls) => Some(Tls::load(tls.certificates.clone())?),
+        None => None,
+    };
+    let listener = bind("server.listen", &server.listen).await?;
+    let redirect = match server.tls.as_ref().and_then(|t| t.redirect_from.as_ref()) {
+        Some(address) => Some(bind("server.tls.redirect_from", address).await?),
+        None => None,
+    };
+    Ok(Listening {
+        listener,
+        tls,
+        redirect,
+        limits: Limits {
+            connections: server.max_connections,
+            per_address: server.max_connections_per_address,
+            ..Limits::default()
+        },
+    })
+}
+
+async fn bind(name: &str, address: &str) -> Result<TcpListener, String> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|e| format!("{name} {address}: {e}"))
+}
+
+/// Says so where no certificate is for a host that browsers are sent to.
+fn uncovered(tls: Option<&Tls>, origin: &str) {
+    let host = origin.split_once("://").map_or("", |(_, host)| host);
+    let host = host.split(':').next().unwrap_or_default();
+    if tls.is_some_and(|tls| !tls.covers(host)) {
+        process::say_error(&format!(
+            "usher: no certificate in server.tls is for {host}; browsers cannot reach it here"
+        ));
+    }
+}
+
 /// Runs until told to stop.
 pub(crate) async fn run(path: &Path) -> Result<(), String> {
     process::logs(false);
@@ -72,9 +122,7 @@ pub(crate) async fn run(path: &Path) -> Result<(), String> {
     } else {
         Some(Mailer::smtp(&config.mail.smtp_url).map_err(|e| e.to_string())?)
     };
-    let listener = tokio::net::TcpListener::bind(&config.server.listen)
-        .await
-        .map_err(|e| format!("server.listen {}: {e}", config.server.listen))?;
+    let listening = listening(&config).await?;
     let db = process::open(&config.database.url, config.database.connections).await?;
     process::migrate(&db).await?;
     let rng = Rng::system();
@@ -110,7 +158,7 @@ pub(crate) async fn run(path: &Path) -> Result<(), String> {
             "https"
         },
         api_host: config.server.api_host.clone(),
-        trusted_proxies: config.server.trusted_proxies.clone(),
+        trusted_proxies: config.server.proxies()?,
         exchanges: None,
         mail_from: config.mail.from.clone(),
     };
@@ -118,12 +166,15 @@ pub(crate) async fn run(path: &Path) -> Result<(), String> {
         .await
         .map_err(told)?;
     for instance in app.instances() {
+        for origin in [&instance.issuer, &instance.portal_origin] {
+            uncovered(listening.tls.as_deref(), origin);
+        }
         say(&format!(
             "serving {} at {} (publishable key {})",
             instance.row.name, instance.issuer, instance.row.publishable_key
         ));
     }
-    usher_server::serve::run(app, listener, mailer, process::stop())
+    usher_server::serve::run(app, listening, mailer, process::stop())
         .await
         .map_err(|e| format!("the server stopped: {e}"))
 }

@@ -136,7 +136,6 @@ CREATE TABLE sessions (
   device_type TEXT,
   is_mobile BOOLEAN NOT NULL,
   ip_address TEXT,
-  refresh_hash TEXT,
   last_active_at BIGINT NOT NULL,
   expire_at BIGINT NOT NULL,
   abandon_at BIGINT NOT NULL,
@@ -147,6 +146,19 @@ CREATE TABLE sessions (
 );
 CREATE INDEX sessions_client ON sessions (instance_id, client_id, created_at, id);
 CREATE INDEX sessions_user ON sessions (instance_id, user_id, created_at, id);
+-- What an app's host exchanges an expired session token with; each is good for one exchange.
+CREATE TABLE refresh_tokens (
+  instance_id TEXT NOT NULL,
+  hash TEXT NOT NULL,
+  session_id TEXT NOT NULL,
+  origin TEXT NOT NULL,
+  used_at BIGINT,
+  expire_at BIGINT NOT NULL,
+  PRIMARY KEY (instance_id, hash),
+  FOREIGN KEY (instance_id, session_id) REFERENCES sessions (instance_id, id) ON DELETE CASCADE
+);
+CREATE INDEX refresh_tokens_session ON refresh_tokens (instance_id, session_id, origin);
+CREATE INDEX refresh_tokens_expire_at ON refresh_tokens (expire_at);
 CREATE TABLE verifications (
   instance_id TEXT NOT NULL,
   id TEXT NOT NULL,

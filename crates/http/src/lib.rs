@@ -2,5 +2,6 @@
 pub mod agent;
 pub mod cookie;
 pub mod form;
+pub mod network;
 pub mod origin;
 pub mod percent;

@@ -1,12 +1,14 @@
 //! What a process has: the database, the keys, the clock, the hashing pool, the instances it serves.
 use crate::instances::{Instance, store};
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use usher_crypto::pool::HashPool;
 use usher_crypto::rng::Rng;
 use usher_crypto::seal::Master;
 use usher_db::Db;
+use usher_http::network::Network;
 use usher_types::id::InstanceId;
 use usher_types::{Clock, Result, Timestamp};
 
@@ -20,11 +22,19 @@ pub struct Options {
     /// The host of the Backend API, if it has one of its own.
     pub api_host: Option<String>,
     /// Peers whose `X-Forwarded-*` are believed.
-    pub trusted_proxies: Vec<std::net::IpAddr>,
+    pub trusted_proxies: Vec<Network>,
     /// Where every API exchange is written, for tests; never in production, because it holds secrets.
     pub exchanges: Option<std::path::PathBuf>,
     /// Sender of mail, as `Name <address>` or an address.
     pub mail_from: String,
+}
+
+impl Options {
+    /// True for peers whose `X-Forwarded-*` are believed.
+    #[must_use]
+    pub fn trusts(&self, address: &IpAddr) -> bool {
+        self.trusted_proxies.iter().any(|n| n.contains(address))
+    }
 }
 
 /// Counters of `/metrics`.
@@ -172,6 +182,14 @@ impl App {
             .iter()
             .find(|i| i.row.id == *id)
             .cloned()
+    }
+
+    /// The instance whose Frontend API a host is. The portal's host is none of its own on production: a browser has one
+    /// `__client` for an instance, on one host.
+    #[must_use]
+    pub fn instance_by_api_host(&self, host: &str) -> Option<Arc<Instance>> {
+        self.instance_by_host(host)
+            .filter(|i| self.options.development || i.row.host == host)
     }
 
     /// The instance that a host names: its Frontend-API host or its portal's. In development the only (or first)

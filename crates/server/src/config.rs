@@ -1,8 +1,10 @@
 //! What boots a process: `usher.toml` and `USHER_…` variables (`…_FILE` reads a secret from a file). Everything that an
 //! operator sets for an instance is in `instances::settings`, under `[[instances]]` here and in the database after.
 use crate::instances::settings::Settings;
+use crate::listen::tls;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
+use usher_http::network::Network;
 
 /// `usher.toml`.
 #[derive(Clone, Debug, Deserialize)]
@@ -35,8 +37,24 @@ pub struct Server {
     pub scheme: String,
     /// The Backend API's own host.
     pub api_host: Option<String>,
-    /// Addresses of proxies whose `X-Forwarded-*` headers are believed.
-    pub trusted_proxies: Vec<std::net::IpAddr>,
+    /// Addresses (`192.0.2.1`) and networks (`10.0.0.0/8`) of proxies whose `X-Forwarded-*` headers are believed.
+    pub trusted_proxies: Vec<String>,
+    /// Connections at once; further ones wait.
+    pub max_connections: usize,
+    /// Connections at once from one address that is neither this machine nor a trusted proxy.
+    pub max_connections_per_address: usize,
+    /// Certificates, where TLS is spoken here and not by a proxy in front.
+    pub tls: Option<Tls>,
+}
+
+/// `[server.tls]`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Tls {
+    /// A certificate for each host, or one for several.
+    pub certificates: Vec<tls::Files>,
+    /// Address and port of a second, plain-http socket that sends browsers on to https, as `0.0.0.0:80`.
+    pub redirect_from: Option<String>,
 }
 
 impl Default for Server {
@@ -46,6 +64,9 @@ impl Default for Server {
             scheme: "https".to_owned(),
             api_host: None,
             trusted_proxies: Vec::new(),
+            max_connections: 10_000,
+            max_connections_per_address: 256,
+            tls: None,
         }
     }
 }
@@ -161,10 +182,28 @@ impl Config {
                 .collect::<Vec<_>>()
                 .join(" ")
         })?;
+        config.server.proxies()?;
+        if config.server.max_connections < 16 || config.server.max_connections_per_address < 1 {
+            return Err("server.max_connections must be 16 or more, server.max_connections_per_address 1 or more".to_owned());
+        }
         for instance in &config.instances {
             instance.check()?;
         }
         Ok(config)
+    }
+}
+
+impl Server {
+    /// The trusted proxies.
+    ///
+    /// # Errors
+    /// The first that is neither an address nor a network.
+    pub fn proxies(&self) -> Result<Vec<Network>, String> {
+        let read = |text: &String| {
+            let found = text.parse::<Network>();
+            found.map_err(|e| format!("server.trusted_proxies: {e}"))
+        };
+        self.trusted_proxies.iter().map(read).collect()
     }
 }
 
@@ -224,6 +263,9 @@ mod tests {
     fn a_bad_key_or_value_is_told_in_one_line() {
         for (text, part) in [
             ("[server]\nlisten_on = 1", "listen_on"),
+            ("[server]\ntrusted_proxies = ['10.0.0.0/40']", "10.0.0.0/40"),
+            ("[server]\nmax_connections = 1", "max_connections"),
+            ("[server.tls]\ncertificate = 'x'", "certificate"),
             ("[[instances]]\nname='a'\nhost='localhost'", "dot"),
             (
                 "[[instances]]\nname='a'\nhost='a.b'\n[instances.settings.password]\nmin_length = 3",

@@ -22,6 +22,11 @@ pub struct RequestFacts {
     pub host: String,
     /// The browser speaks https.
     pub https: bool,
+    /// `__client` counts only together with its binding (`surface::browser`): https, and no application's proxy between,
+    /// of which one passes a single cookie on.
+    pub bound: bool,
+    /// `Sec-Fetch-Site`; empty when the browser says nothing.
+    pub fetch_site: String,
     /// The `Cookie` header.
     pub cookies: String,
     /// The request came through an application's proxy that proved itself by a secret key.
@@ -57,6 +62,8 @@ pub struct Cx {
     pub request: RequestFacts,
     /// The browser's client, as it was when the request came.
     pub client: Option<ClientRow>,
+    /// Several client cookies came, and none was believed: the browser's own is among them and is left alone.
+    pub ambiguous: bool,
     /// `_clerk_session_id`: which session of the client acts.
     pub acting_session: Option<String>,
     client_id: Mutex<Option<ClientId>>,
@@ -80,6 +87,7 @@ impl Cx {
             trace,
             request,
             client: None,
+            ambiguous: false,
             acting_session: None,
             client_id: Mutex::default(),
             outgoing: Mutex::default(),

@@ -154,6 +154,8 @@ pub struct Op {
     pub enveloped: bool,
     /// Unknown body fields are dropped, not refused.
     pub lenient: bool,
+    /// Other sites send browsers here: a protocol's GET, whose handler checks where it leads.
+    pub navigated: bool,
     /// What runs.
     pub handler: Handler,
 }
@@ -178,6 +180,7 @@ impl Op {
             answer: None,
             enveloped: false,
             lenient: false,
+            navigated: false,
             handler,
         }
     }
@@ -199,6 +202,7 @@ impl Op {
             answer: None,
             enveloped: false,
             lenient: false,
+            navigated: false,
             handler,
         }
     }
@@ -212,6 +216,12 @@ impl Op {
     #[must_use]
     pub const fn lenient(mut self) -> Self {
         self.lenient = true;
+        self
+    }
+    /// Other sites send browsers here.
+    #[must_use]
+    pub const fn navigated(mut self) -> Self {
+        self.navigated = true;
         self
     }
     /// Its answer.

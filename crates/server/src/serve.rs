@@ -1,16 +1,12 @@
-//! Listening, jobs, and a clean end.
+//! Serving, jobs, and a clean end.
 use crate::app::App;
+use crate::listen::tls::Tls;
+use crate::listen::{self, Listening};
 use crate::messages::job;
-use crate::surface::{self, BODY_LIMIT, Incoming};
-use crate::{clients, sign_ins, sign_ups, verifications};
-use axum::body::{Body, to_bytes};
-use axum::extract::{ConnectInfo, Request};
-use axum::response::Response;
-use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, SET_COOKIE};
-use std::net::SocketAddr;
+use crate::{clients, sessions, sign_ins, sign_ups, verifications};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use usher_notify::Mailer;
 use usher_types::{Error, Result};
@@ -18,125 +14,58 @@ use usher_types::{Error, Result};
 /// Serves until `stop` says so, then finishes what is under way (10 seconds at most) and closes the database.
 ///
 /// # Errors
-/// A listener that fails.
+/// None today; kept for listeners that cannot go on.
 pub async fn run(
     app: Arc<App>,
-    listener: TcpListener,
+    listening: impl Into<Listening>,
     mailer: Option<Mailer>,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
+    let listening = listening.into();
     let (done, ended) = watch::channel(false);
     let jobs = tokio::spawn(jobs(Arc::clone(&app), mailer, ended.clone()));
-    let served = Arc::clone(&app);
-    let router = axum::Router::new().fallback(
-        move |ConnectInfo(peer): ConnectInfo<SocketAddr>, request: Request| {
-            let app = Arc::clone(&served);
-            async move { handle(&app, request, peer).await }
-        },
-    );
-    let server = axum::serve(
-        listener,
-        router.into_make_service_with_connect_info::<SocketAddr>(),
-    )
-    .with_graceful_shutdown(async move {
+    let renewals = listening.tls.clone().map(|tls| tokio::spawn(renew(tls)));
+    tokio::spawn(async move {
         stop.await;
-        // The receivers are the jobs and the deadline below.
+        // The receivers are the jobs, the listener and the deadline below.
         let _gone = done.send(true);
     });
-    let mut deadline = ended;
-    let outcome = tokio::select! {
-        outcome = server.into_future() => outcome,
+    let mut deadline = ended.clone();
+    tokio::select! {
+        () = listen::serve(&app, listening, ended) => {}
         () = async {
             let _closed = deadline.wait_for(|over| *over).await;
             tokio::time::sleep(Duration::from_secs(10)).await;
-        } => Ok(()),
-    };
+        } => {}
+    }
     jobs.abort();
+    if let Some(renewals) = renewals {
+        renewals.abort();
+    }
     app.db.close().await;
-    outcome
+    Ok(())
 }
 
-/// One request. The work runs in its own task: a caller who hangs up does not cut a use case in two, and a panic is an
-/// answer, not an end.
-async fn handle(app: &Arc<App>, request: Request, peer: SocketAddr) -> Response {
-    let (parts, body) = request.into_parts();
-    let body = match tokio::time::timeout(Duration::from_secs(30), to_bytes(body, BODY_LIMIT)).await
-    {
-        Ok(body) => body.ok(),
-        Err(_) => return plain_status(408),
-    };
-    let incoming = Incoming {
-        method: parts.method,
-        path: parts.uri.path().to_owned(),
-        query: parts.uri.query().unwrap_or_default().to_owned(),
-        headers: with_host(parts.headers, &parts.uri),
-        body,
-        peer: peer.ip().to_canonical(),
-    };
-    let app = Arc::clone(app);
-    let head = incoming.method == http::Method::HEAD;
-    match tokio::spawn(async move { surface::answer(&app, incoming).await }).await {
-        Ok(reply) => response(reply, head),
-        Err(e) => {
-            tracing::error!("A request panicked: {e}");
-            plain_status(500)
-        }
-    }
-}
-
-/// HTTP/2 carries the host in the URI.
-fn with_host(mut headers: http::HeaderMap, uri: &http::Uri) -> http::HeaderMap {
-    if !headers.contains_key("host")
-        && let Some(host) = uri
-            .authority()
-            .and_then(|a| HeaderValue::from_str(a.as_str()).ok())
-    {
-        headers.insert("host", host);
-    }
-    headers
-}
-
-fn plain_status(status: u16) -> Response {
-    let body = if status == 500 {
-        r#"{"errors":[{"message":"Internal error","long_message":"Something went wrong on the server.","code":"internal_clerk_error"}]}"#
-    } else {
-        "{\"errors\":[]}"
-    };
-    let mut response = Response::new(Body::from(body));
-    *response.status_mut() =
-        http::StatusCode::from_u16(status).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
-    response
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response
-}
-
-fn response(reply: crate::route::Reply, head: bool) -> Response {
-    let mut response = Response::new(if head {
-        Body::empty()
-    } else {
-        Body::from(reply.body)
-    });
-    *response.status_mut() =
-        http::StatusCode::from_u16(reply.status).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
-    let headers = response.headers_mut();
-    if !reply.content_type.is_empty() {
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(reply.content_type));
-    }
-    for (name, value) in reply.headers {
-        match HeaderValue::from_str(&value) {
-            Ok(value) => {
-                headers.append(HeaderName::from_static(name), value);
+/// Reads certificates again when told to (SIGHUP), and once a minute: what renews them need not know of us.
+async fn renew(tls: Arc<Tls>) {
+    let mut told = signal(SignalKind::hangup()).ok();
+    loop {
+        let hangup = async {
+            match &mut told {
+                Some(signal) => signal.recv().await.unwrap_or(()),
+                None => std::future::pending().await,
             }
-            Err(_) => tracing::warn!("A value does not fit the header {name}"),
+        };
+        tokio::select! {
+            () = hangup => {}
+            () = tokio::time::sleep(Duration::from_secs(60)) => {}
+        }
+        match tls.reload() {
+            Ok(true) => tracing::info!("The certificates were read again"),
+            Ok(false) => {}
+            Err(e) => tracing::error!("The certificates stay as they were: {e}"),
         }
     }
-    for cookie in reply.cookies {
-        if let Ok(value) = HeaderValue::from_str(&cookie) {
-            headers.append(SET_COOKIE, value);
-        }
-    }
-    response
 }
 
 /// The jobs of a process: mail when there is some, settings that another process changed, and housekeeping.
@@ -196,6 +125,7 @@ pub async fn housekeeping(app: &App) -> Result<()> {
     usher_db::write_tx!(app.db, "", tx => {
         clients::store::sweep_handshakes(&mut tx, now).await?;
         verifications::store::sweep(&mut tx, yesterday).await?;
+        sessions::store::sweep_refresh(&mut tx, now).await?;
         sign_ins::store::sweep(&mut tx, yesterday).await?;
         sign_ups::store::sweep(&mut tx, yesterday).await?;
         Ok::<_, Error>(())

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use usher_http::form::{Field, text, word};
 use usher_types::Result;
+use usher_types::error::codes as refuse;
 
 /// What answers of the Frontend API travel in.
 #[derive(Debug, Serialize)]
@@ -90,12 +91,21 @@ pub const OPS: &[Op] = &[
         Guard::Browser,
         handler!(handshake::answer),
     )
-    .fields(HANDSHAKE),
+    .fields(HANDSHAKE)
+    .navigated(),
+    Op::fapi(
+        "GET",
+        "/v1/clear-site-data",
+        "clearSiteData",
+        Guard::Browser,
+        handler!(clear_site_data),
+    ),
 ];
 
 async fn show(cx: &Cx, _: &Call) -> Result<Reply> {
     let client = resource::unchanged(cx).await?;
     if client.is_none()
+        && !cx.ambiguous
         && usher_http::cookie::all(&cx.request.cookies, "__client")
             .next()
             .is_some()
@@ -123,6 +133,18 @@ async fn destroy(cx: &Cx, _: &Call) -> Result<Reply> {
     }
     cx.forget_client();
     Reply::json(&serde_json::json!({ "response": null, "client": null }))
+}
+
+/// Makes the browser forget everything of this domain, cookies that a neighbour planted included. A page elsewhere must not
+/// sign people out so: the browser has to say that it comes from here.
+async fn clear_site_data(cx: &Cx, _: &Call) -> Result<Reply> {
+    if !matches!(
+        cx.request.fetch_site.as_str(),
+        "same-origin" | "same-site" | "none"
+    ) {
+        return Err(refuse::origin_invalid().into());
+    }
+    Ok(Reply::empty(200).header("clear-site-data", "\"*\""))
 }
 
 async fn sign_out(cx: &Cx, _: &Call) -> Result<Reply> {

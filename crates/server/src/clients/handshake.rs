@@ -224,7 +224,8 @@ pub async fn answer(cx: &Cx, call: &Call) -> Result<Reply> {
         let sealed = Master::of_token(&nonce).seal(&cx.app.rng, SEALED_FOR, &plain);
         // One transaction for both: a handshake pays for one durable write.
         usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
-            sessions::store::set_refresh(&mut tx, &session.id, &refresh).await?;
+            sessions::store::replace_refresh(&mut tx, &session.id, &target.origin()).await?;
+            sessions::store::add_refresh(&mut tx, &session.id, &target.origin(), &refresh, session.expire_at).await?;
             if by_nonce {
                 store::add_handshake(&mut tx, &digest::sha256_hex(&nonce), &sealed, cx.now.plus_secs(NONCE_LIFE_SECS)).await?;
             }

@@ -70,7 +70,8 @@ pub const OPS: &[Op] = &[
         Guard::Browser,
         handler!(redirect),
     )
-    .fields(REDIRECT),
+    .fields(REDIRECT)
+    .navigated(),
 ];
 
 /// A rendered document, open to every origin (it holds nothing of anybody).

@@ -135,6 +135,22 @@ impl Instance {
         self.is_development() && self.settings.test_mode
     }
 
+    /// A host below the root domain is one of those that the operator listed, where a list is.
+    fn listed(&self, url: &origin::Url) -> bool {
+        let listed = &self.settings.allowed_subdomains;
+        let own = [&self.issuer, &self.portal_origin];
+        listed.is_empty() || listed.contains(&url.host) || own.contains(&&url.origin())
+    }
+
+    /// True for origins of hosts below the root domain: neighbours, which the operator may or may not have listed.
+    #[must_use]
+    pub fn is_neighbour(&self, text: &str) -> bool {
+        let (Some(url), Some(root)) = (origin::Url::parse(text), &self.root_domain) else {
+            return false;
+        };
+        url.scheme == self.scheme && url.port.is_none_or(|p| p == 443) && is_below(&url.host, root)
+    }
+
     /// The one verdict on an origin (`scheme://host[:port]`): may a page there use this instance's Frontend API and be
     /// redirected to? Its own host and root domain (https), listed origins, and loopback pages of development instances.
     #[must_use]
@@ -154,9 +170,14 @@ impl Instance {
         match &self.root_domain {
             Some(root) => {
                 url.port.is_none_or(|p| p == 443)
-                    && (url.host == *root || url.host.ends_with(&format!(".{root}")))
+                    && (url.host == *root || is_below(&url.host, root) && self.listed(&url))
             }
             None => url.origin() == self.issuer || url.origin() == self.portal_origin,
         }
     }
+}
+
+/// `app.example.com` is below `example.com`.
+fn is_below(host: &str, root: &str) -> bool {
+    host.strip_suffix(root).is_some_and(|h| h.ends_with('.'))
 }

@@ -169,6 +169,9 @@ pub struct Settings {
     pub support_email: String,
     /// Origins beyond the instance's own domain that may call the Frontend API, as `https://app.example.org`.
     pub allowed_origins: Vec<String>,
+    /// Hosts below the root domain that may call the Frontend API, as `app.example.com`; empty allows every one. The root
+    /// domain, the Frontend API and the account portal always may. A subdomain that somebody else runs can do nothing then.
+    pub allowed_subdomains: Vec<String>,
     /// Passwords from breaches are refused.
     pub hibp: bool,
     /// Failed attempts that lock an account.
@@ -197,6 +200,7 @@ impl Default for Settings {
             delete_self: true,
             support_email: String::new(),
             allowed_origins: Vec::new(),
+            allowed_subdomains: Vec::new(),
             hibp: true,
             lockout_max_attempts: 10,
             lockout_minutes: 60,
@@ -274,6 +278,13 @@ impl Settings {
         ];
         if let Some((_, text)) = checks.iter().find(|(wrong, _)| *wrong) {
             return Err((*text).to_owned());
+        }
+        for host in &self.allowed_subdomains {
+            if usher_http::origin::split_host(host) != Some((host.clone(), None)) {
+                return Err(format!(
+                    "allowed_subdomains: {host:?} is not a host name in lower case such as app.example.com"
+                ));
+            }
         }
         for origin in &self.allowed_origins {
             if usher_http::origin::Url::parse(origin).is_none_or(|u| u.origin() != *origin) {

@@ -10,7 +10,7 @@ use crate::cx::Cx;
 use crate::handler;
 use crate::route::{Call, Op, Reply};
 use crate::{clients, users};
-use refresh::Refresh;
+use refresh::{Answer, Refresh};
 use schemars::JsonSchema;
 use serde::Serialize;
 use usher_crypto::digest;
@@ -271,14 +271,19 @@ async fn post_refresh(cx: &Cx, call: &Call) -> Result<Reply> {
         expired: text("expired_token"),
         refresh: text("refresh_token"),
         origin: text("request_origin"),
+        answer: if text("format") == "cookie" {
+            Answer::Cookies
+        } else {
+            Answer::Token
+        },
     };
     let (jwt, cookies) = refresh::refresh(cx, &request).await?;
-    Reply::json(&match call.form.text("format") {
-        Some("cookie") => Refreshed::Cookies {
+    Reply::json(&match request.answer {
+        Answer::Cookies => Refreshed::Cookies {
             object: "cookies",
             cookies,
         },
-        _ => Refreshed::Token(TokenResource::new(jwt)),
+        Answer::Token => Refreshed::Token(TokenResource::new(jwt)),
     })
 }
 

@@ -21,12 +21,20 @@ row! {
         pub device_type: Option<String>,
         pub is_mobile: bool,
         pub ip_address: Option<String>,
-        pub refresh_hash: Option<String>,
         pub last_active_at: Timestamp,
         pub expire_at: Timestamp,
         pub abandon_at: Timestamp,
         pub created_at: Timestamp,
         pub updated_at: Timestamp,
+    }
+}
+
+row! {
+    /// A refresh token, by its hash: good for one exchange at one origin.
+    pub struct RefreshRow {
+        pub session_id: SessionId,
+        pub origin: String,
+        pub used_at: Option<Timestamp>,
     }
 }
 

@@ -64,7 +64,6 @@ pub async fn start(
         device_type: seen.device_type,
         is_mobile: seen.is_mobile,
         ip_address: (!cx.request.ip.is_empty()).then(|| cx.request.ip.clone()),
-        refresh_hash: None,
         last_active_at: cx.now,
         expire_at: cx.now.plus_secs(life),
         abandon_at: cx.now.plus_secs(life * 4),

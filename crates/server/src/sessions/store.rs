@@ -1,15 +1,15 @@
-//! SQL of `sessions` and `testing_tokens`.
-use super::model::SessionRow;
+//! SQL of `sessions`, `refresh_tokens` and `testing_tokens`.
+use super::model::{RefreshRow, SessionRow};
 use crate::users::store::const_format;
 use usher_db::{DbError, Tx, params};
 use usher_types::Timestamp;
 use usher_types::id::{ClientId, SessionId, UserId};
 
-const SELECT: &str = "SELECT instance_id, id, client_id, user_id, status, actor, last_active_organization_id, first_factor_at, second_factor_at, browser_name, browser_version, device_type, is_mobile, ip_address, refresh_hash, last_active_at, expire_at, abandon_at, created_at, updated_at FROM sessions";
+const SELECT: &str = "SELECT instance_id, id, client_id, user_id, status, actor, last_active_organization_id, first_factor_at, second_factor_at, browser_name, browser_version, device_type, is_mobile, ip_address, last_active_at, expire_at, abandon_at, created_at, updated_at FROM sessions";
 
 pub async fn find(tx: &mut Tx, id: &SessionId) -> Result<Option<SessionRow>, DbError> {
     let tenant = tx.tenant().to_owned();
-    tx.first("SELECT instance_id, id, client_id, user_id, status, actor, last_active_organization_id, first_factor_at, second_factor_at, browser_name, browser_version, device_type, is_mobile, ip_address, refresh_hash, last_active_at, expire_at, abandon_at, created_at, updated_at FROM sessions WHERE instance_id = ? AND id = ?", params![tenant, id]).await
+    tx.first("SELECT instance_id, id, client_id, user_id, status, actor, last_active_organization_id, first_factor_at, second_factor_at, browser_name, browser_version, device_type, is_mobile, ip_address, last_active_at, expire_at, abandon_at, created_at, updated_at FROM sessions WHERE instance_id = ? AND id = ?", params![tenant, id]).await
 }
 
 /// The sessions of a client that have not ended, oldest first.
@@ -38,7 +38,7 @@ pub async fn end(
     now: Timestamp,
 ) -> Result<bool, DbError> {
     let tenant = tx.tenant().to_owned();
-    Ok(tx.run("UPDATE sessions SET status = ?, refresh_hash = NULL, updated_at = ? WHERE instance_id = ? AND id = ? AND status = 'active'", params![status, now, tenant, id]).await? == 1)
+    Ok(tx.run("UPDATE sessions SET status = ?, updated_at = ? WHERE instance_id = ? AND id = ? AND status = 'active'", params![status, now, tenant, id]).await? == 1)
 }
 
 /// Ends a user's active sessions, but for one.
@@ -50,7 +50,7 @@ pub async fn end_all(
     now: Timestamp,
 ) -> Result<u64, DbError> {
     let tenant = tx.tenant().to_owned();
-    tx.run("UPDATE sessions SET status = ?, refresh_hash = NULL, updated_at = ? WHERE instance_id = ? AND user_id = ? AND status = 'active' AND id <> ?", params![status, now, tenant, user, except.map_or("", SessionId::as_str)]).await
+    tx.run("UPDATE sessions SET status = ?, updated_at = ? WHERE instance_id = ? AND user_id = ? AND status = 'active' AND id <> ?", params![status, now, tenant, user, except.map_or("", SessionId::as_str)]).await
 }
 
 pub async fn touch(tx: &mut Tx, id: &SessionId, now: Timestamp) -> Result<(), DbError> {
@@ -58,9 +58,56 @@ pub async fn touch(tx: &mut Tx, id: &SessionId, now: Timestamp) -> Result<(), Db
     tx.run("UPDATE sessions SET last_active_at = ?, updated_at = ? WHERE instance_id = ? AND id = ? AND status = 'active'", params![now, now, tenant, id]).await.map(drop)
 }
 
-pub async fn set_refresh(tx: &mut Tx, id: &SessionId, hash: &str) -> Result<(), DbError> {
+/// Keeps a refresh token for an origin.
+pub async fn add_refresh(
+    tx: &mut Tx,
+    session: &SessionId,
+    origin: &str,
+    hash: &str,
+    expire_at: Timestamp,
+) -> Result<(), DbError> {
     let tenant = tx.tenant().to_owned();
-    tx.run("UPDATE sessions SET refresh_hash = ? WHERE instance_id = ? AND id = ? AND status = 'active'", params![hash, tenant, id]).await.map(drop)
+    tx.run("INSERT INTO refresh_tokens (instance_id, hash, session_id, origin, used_at, expire_at) VALUES (?, ?, ?, ?, NULL, ?)", params![tenant, hash, session, origin, expire_at]).await.map(drop)
+}
+
+/// Forgets a session's refresh tokens for an origin that were not used: a newer one takes their place.
+pub async fn replace_refresh(
+    tx: &mut Tx,
+    session: &SessionId,
+    origin: &str,
+) -> Result<(), DbError> {
+    let tenant = tx.tenant().to_owned();
+    tx.run("DELETE FROM refresh_tokens WHERE instance_id = ? AND session_id = ? AND origin = ? AND used_at IS NULL", params![tenant, session, origin]).await.map(drop)
+}
+
+pub async fn refresh(
+    tx: &mut Tx,
+    hash: &str,
+    now: Timestamp,
+) -> Result<Option<RefreshRow>, DbError> {
+    let tenant = tx.tenant().to_owned();
+    tx.first("SELECT session_id, origin, used_at FROM refresh_tokens WHERE instance_id = ? AND hash = ? AND expire_at > ?", params![tenant, hash, now]).await
+}
+
+/// Consumes a refresh token: true for exactly one caller. It is remembered until `expire_at`, so that a second use is known
+/// for one.
+pub async fn use_refresh(
+    tx: &mut Tx,
+    hash: &str,
+    now: Timestamp,
+    expire_at: Timestamp,
+) -> Result<bool, DbError> {
+    let tenant = tx.tenant().to_owned();
+    Ok(tx.run("UPDATE refresh_tokens SET used_at = ?, expire_at = ? WHERE instance_id = ? AND hash = ? AND used_at IS NULL", params![now, expire_at, tenant, hash]).await? == 1)
+}
+
+/// Forgets dead refresh tokens, of every instance: the housekeeping job's.
+pub async fn sweep_refresh(tx: &mut Tx, now: Timestamp) -> Result<u64, DbError> {
+    tx.run(
+        "DELETE FROM refresh_tokens WHERE expire_at < ?",
+        params![now],
+    )
+    .await
 }
 
 pub async fn add_testing_token(

@@ -6,6 +6,17 @@ use usher_http::percent;
 use usher_types::Result;
 use usher_types::error::codes as refuse;
 
+/// Fields at most, in a query or a body: far above what any operation takes. Grouping them costs their square.
+const FIELDS_LIMIT: usize = 1000;
+
+/// The pairs of a query or a form; `None` when they do not decode or are too many.
+pub fn pairs(text: &str) -> Option<Vec<(String, String)>> {
+    if text.bytes().filter(|b| *b == b'&').count() >= FIELDS_LIMIT {
+        return None;
+    }
+    percent::pairs(text)
+}
+
 /// Decodes the body. An empty one is an empty form, whatever its content type says (contract bapi §1.3).
 ///
 /// # Errors
@@ -31,13 +42,15 @@ pub fn decode(request: &Incoming, json_default: bool) -> Result<Raw> {
     let text = std::str::from_utf8(body).map_err(|_| refuse::request_body_invalid())?;
     match kind.as_str() {
         "application/json" => match serde_json::from_str(text) {
-            Ok(Value::Object(fields)) => Ok(fields.into_iter().collect()),
+            Ok(Value::Object(fields)) if fields.len() <= FIELDS_LIMIT => {
+                Ok(fields.into_iter().collect())
+            }
             Ok(Value::Null) => Ok(Raw::new()),
             _ => Err(refuse::request_body_invalid().into()),
         },
-        "application/x-www-form-urlencoded" => Ok(group(
-            percent::pairs(text).ok_or_else(refuse::request_body_invalid)?,
-        )),
+        "application/x-www-form-urlencoded" => {
+            Ok(group(pairs(text).ok_or_else(refuse::request_body_invalid)?))
+        }
         _ => Err(refuse::unsupported_content_type().into()),
     }
 }

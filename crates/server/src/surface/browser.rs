@@ -6,8 +6,8 @@ use crate::route::{Guard, Op, Reply};
 use usher_crypto::digest;
 use usher_http::cookie::{self, SetCookie};
 use usher_http::origin::{Url, split_host};
-use usher_types::Result;
 use usher_types::error::codes as refuse;
+use usher_types::{ApiError, Result};
 
 /// Seconds that `__client` and `__client_uat` live in a browser: the longest that browsers keep a cookie (400 days).
 pub const COOKIE_LIFE_SECS: i64 = 400 * 24 * 3600;
@@ -29,6 +29,23 @@ pub fn origin_allowed(cx: &Cx, origin: &str) -> bool {
         && (cx.request.proxy_url.is_some() || cx.app.options.development)
 }
 
+/// What an origin that is not allowed is told. Refusals of pages are worth a line: a browser that somebody is signed in with
+/// was there.
+fn foreign(cx: &Cx, origin: &str) -> ApiError {
+    let with_cookie = cookie::all(&cx.request.cookies, "__client")
+        .next()
+        .is_some();
+    if with_cookie {
+        tracing::warn!(event = "origin.refused", instance.id = %cx.tenant(), trace.id = %cx.trace,
+            "A request with a client cookie came from a foreign origin");
+    }
+    if cx.instance.is_neighbour(origin) {
+        refuse::subdomain_not_allowed()
+    } else {
+        refuse::origin_invalid()
+    }
+}
+
 /// Refuses foreign origins on everything, and state-changing requests that carry the client but do not say where they
 /// come from (contract fapi §3.7; OWASP CSRF: verify origin with standard headers).
 ///
@@ -41,15 +58,25 @@ pub fn check_origin(cx: &Cx, request: &Incoming, effective: &str, op: &Op) -> Re
     if request.headers.get_all("origin").iter().count() > 1 {
         return Err(refuse::origin_invalid().into());
     }
+    if cx.request.origin.is_some() && request.headers.contains_key("authorization") {
+        return Err(refuse::origin_authorization_headers_conflict().into());
+    }
     if let Some(origin) = &cx.request.origin {
         return if origin_allowed(cx, origin) {
             Ok(())
         } else {
-            Err(refuse::origin_invalid().into())
+            Err(foreign(cx, origin).into())
         };
     }
     if matches!(effective, "GET" | "HEAD") {
-        return Ok(());
+        // No SDK reads across sites without an origin; only where browsers are sent on purpose may another site send them.
+        let crossing = cx.request.fetch_site == "cross-site";
+        let sent_here = op.navigated && request.header("sec-fetch-mode") == Some("navigate");
+        return if crossing && !sent_here {
+            Err(refuse::origin_invalid().into())
+        } else {
+            Ok(())
+        };
     }
     match request.header("sec-fetch-site") {
         Some("same-origin") => return Ok(()),
@@ -75,28 +102,62 @@ pub fn check_origin(cx: &Cx, request: &Incoming, effective: &str, op: &Op) -> Re
     }
 }
 
-/// Finds the client by its cookie. Several cookies of the name are tried (a sibling can toss one in front of ours): the
-/// one that is a live token wins, wherever it stands.
+/// The cookie that binds `__client` to this host. Any neighbour below the root domain can plant a `__client` here, but no
+/// cookie with this prefix: browsers take it from this very host only, over https, without `Domain` (RFC 6265bis §4.1.3.2).
+const BINDING: &str = "__Host-usher_binding";
+
+/// The binding of a token: nothing that opens anything, and nothing that needs to be kept.
+fn binding(token: &str) -> String {
+    digest::sha256_hex(&format!("binding:{token}"))
+}
+
+/// Tokens in the cookies at most; more are somebody's attempt to crowd ours out.
+const CANDIDATES: usize = 4;
+
+/// Finds the client by its cookie. Several of the name are possible, because a neighbour can toss one; their order says
+/// nothing. Only a token with its binding counts, where bindings are. Where they are not, the one that is a live token wins,
+/// and of several live ones none: or a neighbour could make this browser act for somebody else's client.
 ///
 /// # Errors
 /// The database's.
 pub async fn find_client(cx: &mut Cx) -> Result<()> {
-    let tokens: Vec<String> = cookie::all(&cx.request.cookies, "__client")
-        .filter(|t| (20..=128).contains(&t.len()))
-        .take(4)
-        .map(digest::sha256_hex)
-        .collect();
-    if tokens.is_empty() {
-        return Ok(());
-    }
-    let mut tx = cx.read().await?;
-    for hash in tokens {
-        if let Some(client) = store::by_token(&mut tx, &hash).await?
-            && client.expire_at > cx.now
-        {
-            cx.set_client(client);
-            break;
+    let mut tokens: Vec<&str> = Vec::new();
+    let bindings: Vec<&str> = cookie::all(&cx.request.cookies, BINDING).collect();
+    let mut unbound = false;
+    for token in cookie::all(&cx.request.cookies, "__client") {
+        let fits = (20..=128).contains(&token.len());
+        if !fits || tokens.contains(&token) {
+            continue;
         }
+        let expected = binding(token);
+        let counts = !cx.request.bound
+            || bindings
+                .iter()
+                .any(|b| digest::equal(b.as_bytes(), expected.as_bytes()));
+        if counts {
+            tokens.push(token);
+        } else {
+            unbound = true;
+        }
+    }
+    if unbound {
+        tracing::warn!(event = "client.cookie_unbound", instance.id = %cx.tenant(), trace.id = %cx.trace,
+            "A client cookie came without its binding and was not believed");
+    }
+    let mut live = Vec::new();
+    if !tokens.is_empty() && tokens.len() <= CANDIDATES {
+        let mut tx = cx.read().await?;
+        for token in &tokens {
+            let found = store::by_token(&mut tx, &digest::sha256_hex(token)).await?;
+            live.extend(found.filter(|client| client.expire_at > cx.now));
+        }
+    }
+    if tokens.len() > CANDIDATES || live.len() > 1 {
+        tracing::warn!(event = "client.cookie_ambiguous", instance.id = %cx.tenant(), trace.id = %cx.trace,
+            "Several client cookies came; none was believed");
+        cx.ambiguous = true;
+    } else if let Some(client) = live.pop() {
+        cx.set_client(client);
     }
     Ok(())
 }
@@ -141,9 +202,24 @@ pub fn finish(cx: &Cx, reply: &mut Reply) {
         secure,
         max_age_secs: COOKIE_LIFE_SECS,
     };
+    let bind = |value: Option<&str>| {
+        let name = BINDING;
+        SetCookie {
+            name,
+            value,
+            ..client.clone()
+        }
+        .render()
+    };
     if outgoing.forget_client {
+        if cx.request.bound {
+            reply.cookies.push(bind(None));
+        }
         reply.cookies.push(client.render());
     } else if let Some(token) = &outgoing.client_token {
+        if cx.request.bound {
+            reply.cookies.push(bind(Some(&binding(token))));
+        }
         reply.cookies.push(
             SetCookie {
                 value: Some(token),

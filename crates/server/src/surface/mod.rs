@@ -3,6 +3,8 @@
 //! operation → error rendering → cookies and CORS → recorder. Each step is one function below or beside.
 pub mod body;
 pub mod browser;
+mod forwarded;
+mod headers;
 pub mod pages;
 pub mod recorder;
 pub mod render;
@@ -18,7 +20,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use usher_http::form::Form;
-use usher_http::{origin, percent};
+use usher_http::origin;
 use usher_types::error::codes as refuse;
 use usher_types::{Error, Result};
 
@@ -47,7 +49,7 @@ impl Incoming {
     }
     /// Query pairs; a value that is no UTF-8 drops the query to nothing (the operation then says what is missing).
     fn query_pairs(&self) -> Result<Vec<(String, String)>> {
-        Ok(percent::pairs(&self.query).ok_or_else(refuse::malformed_request_parameters)?)
+        Ok(body::pairs(&self.query).ok_or_else(refuse::malformed_request_parameters)?)
     }
 }
 
@@ -71,12 +73,7 @@ pub async fn answer(app: &Arc<App>, request: Incoming) -> Reply {
     let started = std::time::Instant::now();
     let mut reply = dispatch(app, &request, &path, &trace).await;
     reply.headers.push(("clerk-trace-id", trace.clone()));
-    if !reply.headers.iter().any(|(n, _)| *n == "cache-control") {
-        reply.headers.push(("cache-control", "no-store".to_owned()));
-    }
-    reply
-        .headers
-        .push(("x-content-type-options", "nosniff".to_owned()));
+    headers::complete(app, &mut reply);
     if let Ok(mut counts) = app.metrics.requests.lock() {
         *counts.entry((surface_of(&path), reply.status)).or_default() += 1;
     }
@@ -150,56 +147,17 @@ async fn dispatch(app: &Arc<App>, request: &Incoming, path: &str, trace: &str) -
     reply
 }
 
-/// The client behind trusted proxies: each appends whom it saw, so the last address that is no trusted proxy is the client;
-/// what stands before it is the client's own claim.
-fn client_address(app: &App, request: &Incoming) -> Option<IpAddr> {
-    let chain = request
-        .header("x-forwarded-for")?
-        .rsplit(',')
-        .map(|part| part.trim().parse::<IpAddr>());
-    chain
-        .map_while(std::result::Result::ok)
-        .find(|ip| !app.options.trusted_proxies.contains(ip))
-}
-
 /// Who called and how, before anything is believed of it.
 fn facts(app: &App, request: &Incoming, proved_proxy: bool) -> RequestFacts {
-    let believed = proved_proxy || app.options.trusted_proxies.contains(&request.peer);
-    let forwarded = |name: &str| {
-        request
-            .header(name)
-            .and_then(|v| v.split(',').next())
-            .map(str::trim)
-            .filter(|v| !v.is_empty())
-    };
-    let host = if believed {
-        forwarded("x-forwarded-host")
-    } else {
-        None
-    }
-    .or_else(|| request.header("host"))
-    .unwrap_or_default()
-    .to_ascii_lowercase();
-    let scheme = if believed {
-        forwarded("x-forwarded-proto")
-    } else {
-        None
-    }
-    .unwrap_or(app.options.scheme);
+    let told = forwarded::read(&app.options, request, proved_proxy);
+    let host = told
+        .host
+        .or_else(|| request.header("host"))
+        .unwrap_or_default()
+        .to_ascii_lowercase();
+    let scheme = told.scheme.unwrap_or(app.options.scheme);
     let https = scheme == "https";
-    let ip = if proved_proxy {
-        forwarded("x-forwarded-for").and_then(|v| v.parse().ok())
-    } else {
-        None
-    }
-    .or_else(|| {
-        if believed {
-            client_address(app, request)
-        } else {
-            None
-        }
-    })
-    .unwrap_or(request.peer);
+    let ip = told.address.unwrap_or(request.peer);
     // One that is not even text is still one, and foreign.
     let origin = request
         .headers
@@ -234,6 +192,11 @@ fn facts(app: &App, request: &Incoming, proved_proxy: bool) -> RequestFacts {
             .collect(),
         host,
         https,
+        bound: https && !proved_proxy,
+        fetch_site: request
+            .header("sec-fetch-site")
+            .unwrap_or_default()
+            .to_owned(),
         cookies,
         proxy_url: if proved_proxy {
             request.header("clerk-proxy-url").map(str::to_owned)
@@ -286,7 +249,7 @@ async fn fapi(app: &Arc<App>, request: &Incoming, path: &str, trace: &str) -> (R
         }
     }
     let facts = facts(app, request, proved.is_some());
-    let Some(instance) = proved.or_else(|| app.instance_by_host(&facts.host)) else {
+    let Some(instance) = proved.or_else(|| app.instance_by_api_host(&facts.host)) else {
         return (
             render::error(app, &refuse::invalid_host().into(), trace),
             effective,
@@ -324,11 +287,17 @@ async fn fapi_operation(
     }
     let (op, params) = pick(Api::Fapi, effective, path)?;
     browser::check_origin(cx, request, effective, op)?;
+    let native = query.iter().any(|(n, v)| n == "_is_native" && v == "1");
     cx.request.api_version = version(request, &query)?;
     cx.acting_session = query
         .iter()
         .find(|(n, _)| n == "_clerk_session_id")
         .map(|(_, v)| v.clone());
+    if native {
+        // Programs without a browser carry their token themselves (not served yet). If the cookie counted as well, a script
+        // could ask for the token in a header.
+        cx.request.cookies.clear();
+    }
     browser::find_client(cx).await?;
     if op.guard == Guard::SignedIn && cx.client.is_none() {
         return Err(refuse::authentication_invalid().into());

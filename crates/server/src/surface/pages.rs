@@ -96,7 +96,7 @@ async fn ready(app: &App) -> Reply {
 
 /// Prometheus text, for this machine and trusted proxies only: counts tell how busy an operator's users are.
 fn metrics(app: &App, request: &Incoming) -> Reply {
-    if !request.peer.is_loopback() && !app.options.trusted_proxies.contains(&request.peer) {
+    if !request.peer.is_loopback() && !app.options.trusts(&request.peer) {
         return plain(404, "not found\n");
     }
     let m = &app.metrics;
@@ -266,13 +266,14 @@ fn escape(text: &str) -> String {
     out
 }
 
-/// A page with its strict policy: our own scripts by nonce, nothing from anywhere else.
-fn page(app: &App, html: String, nonce: &str) -> Reply {
+/// A page with its strict policy: our own scripts by nonce, and nothing from anywhere else but the `api`'s answers, where that
+/// has an origin of its own (as ` https://…`).
+fn page(html: String, nonce: &str, api: &str) -> Reply {
     let policy = format!(
-        "default-src 'none'; script-src 'nonce-{nonce}' 'strict-dynamic'; connect-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; \
+        "default-src 'none'; script-src 'nonce-{nonce}' 'strict-dynamic'; connect-src 'self'{api}; img-src 'self'{api} data: blob:; style-src 'self' 'unsafe-inline'; \
          font-src 'self'; worker-src 'self' blob:; frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     );
-    let mut reply = Reply::bytes(200, "text/html; charset=utf-8", Bytes::from(html))
+    Reply::bytes(200, "text/html; charset=utf-8", Bytes::from(html))
         .header("content-security-policy", policy)
         .header("referrer-policy", "strict-origin-when-cross-origin")
         .header("x-frame-options", "DENY")
@@ -280,14 +281,7 @@ fn page(app: &App, html: String, nonce: &str) -> Reply {
             "permissions-policy",
             "camera=(), microphone=(), geolocation=()",
         )
-        .header("cross-origin-opener-policy", "same-origin");
-    if app.options.scheme == "https" {
-        reply.headers.push((
-            "strict-transport-security",
-            "max-age=63072000; includeSubDomains".to_owned(),
-        ));
-    }
-    reply
+        .header("cross-origin-opener-policy", "same-origin")
 }
 
 fn portal(app: &App, instance: &Instance, host: &str, https: bool, name: &str) -> Reply {
@@ -306,6 +300,13 @@ fn portal(app: &App, instance: &Instance, host: &str, https: bool, name: &str) -
             .unwrap_or_default()
     };
     let origin = format!("{}://{host}", if https { "https" } else { "http" });
+    // On a host of its own the portal calls the Frontend API where the apps do, or its visitors would have two `__client`.
+    let apart = !app.options.development && instance.row.host != host;
+    let (proxy, api) = if apart {
+        ("", format!(" {}", instance.issuer))
+    } else {
+        (origin.as_str(), String::new())
+    };
     let mut origins = vec![origin.clone()];
     origins.extend(instance.settings.allowed_origins.iter().cloned());
     if let Some(root) = &instance.root_domain {
@@ -329,7 +330,7 @@ fn portal(app: &App, instance: &Instance, host: &str, https: bool, name: &str) -
         ("{{title}}", &title),
         ("{{page}}", name),
         ("{{publishable_key}}", &instance.row.publishable_key),
-        ("{{proxy_url}}", &origin),
+        ("{{proxy_url}}", proxy),
         ("{{allowed_redirect_origins}}", &json!(origins).to_string()),
         ("{{js_version}}", version("@clerk/clerk-js")),
         ("{{ui_version}}", version("@clerk/ui")),
@@ -338,7 +339,7 @@ fn portal(app: &App, instance: &Instance, host: &str, https: bool, name: &str) -
     ] {
         html = html.replace(mark, &escape(value));
     }
-    page(app, html, &nonce)
+    page(html, &nonce, &api)
 }
 
 /// The development inbox: a page, and JSON for tests. It exists on `usher dev` only, which binds loopback only; other
@@ -367,9 +368,9 @@ async fn inbox(app: &Arc<App>, request: &Incoming, path: &str) -> Result<Reply> 
         ("GET" | "HEAD", "/inbox") => {
             let nonce = app.rng.token();
             Ok(page(
-                app,
                 usher_assets::INBOX_HTML.replace("{{nonce}}", &nonce),
                 &nonce,
+                "",
             ))
         }
         ("GET" | "HEAD", "/inbox/messages") => {

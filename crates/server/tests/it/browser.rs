@@ -95,6 +95,24 @@ impl Browser {
         jar.push(cookie);
     }
 
+    /// Puts a cookie in front of the others, as a page on a neighbouring host of the root domain can.
+    pub(crate) fn toss(&self, name: &str, value: &str) {
+        let name_of_host = self.host.split(':').next().unwrap();
+        let cookie = Cookie {
+            name: name.to_owned(),
+            value: value.to_owned(),
+            domain: Some(
+                usher_http::origin::registrable(name_of_host)
+                    .unwrap_or(name_of_host)
+                    .to_owned(),
+            ),
+            host: self.host.clone(),
+            secure: false,
+            http_only: true,
+        };
+        self.jar.lock().unwrap().insert(0, cookie);
+    }
+
     pub(crate) fn is_https(&self) -> bool {
         self.world.scheme() == "https"
     }

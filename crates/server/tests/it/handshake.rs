@@ -153,9 +153,9 @@ both! {
         }
     }
 
-    async fn a_handshake_changes_its_session_and_its_nonce_only_and_dead_ones_are_swept(world: World) {
+    async fn a_handshake_keeps_a_refresh_token_and_a_nonce_only_and_dead_ones_are_swept(world: World) {
         let (browser, _, _) = world.signed_in("ada@example.com").await;
-        world.changes_only(&["sessions", "handshakes"], shake(&browser, APP, "")).await;
+        world.changes_only(&["refresh_tokens", "handshakes"], shake(&browser, APP, "")).await;
         let kept = async || {
             let tx = &mut world.app.db.read("").await.unwrap();
             usher_server::clients::store::has_dead_handshakes(tx, world.app.clock.now()).await.unwrap()
@@ -290,7 +290,7 @@ both! {
         world.unchanged(world.server().post(&format!("/v1/sessions/{session}/refresh"), body)).await.refused(401, "session_refresh_expired_session_token_too_old");
     }
 
-    production async fn in_production_the_stamp_and_the_nonce_are_shared_and_the_session_is_not(world: World) {
+    production async fn p8_no_wide_session(world: World) {
         let (browser, _, _) = world.signed_in("ada@example.com").await;
         let answer = shake(&browser, "https://app.example.com/", "").await;
         assert_eq!(answer.status, 307);

@@ -54,7 +54,7 @@ both! {
         }
     }
 
-    async fn three_content_types_and_every_tunnelled_method_are_refused_alike(world: World) {
+    async fn p2_cross_site_forms_in_development(world: World) {
         let (browser, _, _) = world.signed_in("ada@example.com").await;
         for kind in ["application/x-www-form-urlencoded", "text/plain", "multipart/form-data; boundary=x", "application/json"] {
             for method in ["POST", "PATCH", "PUT", "DELETE"] {
@@ -96,7 +96,7 @@ both! {
         world.unchanged(request.send()).await.refused(400, "origin_invalid");
     }
 
-    async fn allowed_origins_may_read_with_credentials_and_others_may_not(world: World) {
+    async fn p2_cors_in_development(world: World) {
         let (browser, _, _) = world.signed_in("ada@example.com").await;
         world.settings(|s| s.allowed_origins = vec!["https://app.example.org".to_owned()]).await;
         for origin in ["http://localhost:8787", "http://localhost:3000", "http://127.0.0.1:5173", "http://app.localhost:1", "http://[::1]:3000", "https://app.example.org"] {

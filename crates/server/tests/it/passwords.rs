@@ -94,7 +94,7 @@ both! {
         assert!(left.iter().all(|p| p.is_empty()), "a completed sign-up keeps no second copy of the hash");
     }
 
-    async fn a_changed_password_ends_the_old_one_and_the_token_and_other_sessions_where_asked(world: World) {
+    async fn p3_password_change_dead(world: World) {
         world.user("ada@example.com").await;
         let (here, there) = (world.browser(), world.browser());
         let session = here.sign_in("ada@example.com").await;

@@ -3,7 +3,7 @@ use crate::browser::PASSWORD;
 use serde_json::json;
 
 both! {
-    production async fn each_cookie_stands_where_it_belongs(world: World) {
+    production async fn p8_domains(world: World) {
         let browser = world.browser();
         let id = browser.pending_sign_up("ada@example.com").await;
         let done = browser.attempt_sign_up(&id, &world.code("ada@example.com").await).await;

@@ -37,7 +37,7 @@ both! {
         assert_eq!((world.count("users").await, world.count("sessions").await, world.count("email_addresses").await), (1, 1, 1));
     }
 
-    async fn one_sign_in_code_makes_one_session(world: World) {
+    async fn p3_parallel(world: World) {
         world.user_without_password("ada@example.com").await;
         let ada = world.browser();
         let id = ada.pending_sign_in("ada@example.com").await;

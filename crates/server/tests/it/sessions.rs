@@ -12,7 +12,7 @@ async fn two_accounts(world: &crate::world::World) -> (crate::browser::Browser, 
 }
 
 both! {
-    async fn the_client_cookie_is_out_of_reach_and_comes_last(world: World) {
+    async fn p1_httponly_the_client_cookie_is_out_of_reach_and_comes_last(world: World) {
         let browser = world.browser();
         world.user_without_password("ada@example.com").await;
         let id = browser.pending_sign_in("ada@example.com").await;
@@ -28,13 +28,13 @@ both! {
         }
     }
 
-    async fn the_token_is_stored_as_a_hash_only(world: World) {
+    async fn p1_no_body_leak_the_token_is_stored_as_a_hash_only(world: World) {
         let (browser, _, _) = world.signed_in("ada@example.com").await;
         let token = browser.cookie("__client").unwrap();
         assert!(!format!("{:?}", world.snapshot().await).contains(&token));
     }
 
-    async fn the_token_changes_at_sign_in_and_the_old_one_is_dead_at_once(world: World) {
+    async fn p3_preauth_token_dead(world: World) {
         world.user_without_password("ada@example.com").await;
         let browser = world.browser();
         browser.post("/v1/client", &[]).await.ok();
@@ -47,7 +47,7 @@ both! {
         assert_eq!(attacker.cookie("__client"), None, "a dead token is taken away");
     }
 
-    async fn the_token_changes_at_sign_up(world: World) {
+    async fn p3_preauth_token_dead_at_sign_up(world: World) {
         let browser = world.browser();
         let id = browser.pending_sign_up("ada@example.com").await;
         let attacker = browser.thief();
@@ -57,7 +57,7 @@ both! {
         browser.mint(&session).await.ok();
     }
 
-    async fn every_way_to_sign_out_kills_the_token_and_the_session_at_once(world: World) {
+    async fn p3_signout_dead(world: World) {
         world.user_without_password("ada@example.com").await;
         for way in ["end", "remove", "sessions", "client", "revoke"] {
             let browser = world.browser();
@@ -161,7 +161,7 @@ both! {
         assert_eq!(world.server().get(&format!("/v1/sessions/{session}")).await.ok()["status"], "abandoned");
     }
 
-    async fn a_tossed_cookie_in_front_of_ours_changes_nothing(world: World) {
+    async fn p8_tossing_what_is_no_token_changes_nothing(world: World) {
         let (browser, _, session) = world.signed_in("ada@example.com").await;
         let (_, _, _) = (world.user_without_password("eve@example.com").await, 0, 0);
         let token = browser.cookie("__client").unwrap();
@@ -171,7 +171,7 @@ both! {
         }
     }
 
-    async fn a_session_token_is_no_client_token(world: World) {
+    async fn p1_session_jwt_powerless(world: World) {
         let (browser, _, session) = world.signed_in("ada@example.com").await;
         let jwt = browser.mint(&session).await.ok()["jwt"].as_str().unwrap().to_owned();
         let thief = world.browser();
@@ -182,6 +182,11 @@ both! {
         bearer.well_formed_refusal();
         let native = thief.request("GET", "/v1/me?_is_native=1").header("authorization", &jwt).send().await;
         native.refused(401, "authentication_invalid");
+        let refresh = json!({ "expired_token": jwt, "refresh_token": &jwt[..200], "request_origin": browser.origin, "format": "cookie" });
+        world.unchanged(world.server().post(&format!("/v1/sessions/{session}/refresh"), refresh)).await.refused(401, "refresh_token_not_found");
+        world.unchanged(world.server().get(&format!("/v1/clients/handshake_payload?nonce={}", &jwt[..200]))).await.refused(400, "invalid_handshake");
+        let tossed = thief.request("POST", &format!("/v1/client/sessions/{session}/tokens")).header("cookie", format!("__client={jwt}; __session={jwt}")).send().await;
+        tossed.refused(401, "authentication_invalid");
     }
 
     async fn a_session_of_another_client_is_a_401_for_every_operation(world: World) {
@@ -223,7 +228,7 @@ both! {
         assert_eq!(answer.json()["errors"][0]["meta"]["session_id"], session.as_str());
     }
 
-    async fn a_second_account_gets_a_token_of_its_own_and_a_new_stamp(world: World) {
+    async fn p3_multi_session(world: World) {
         let (browser, first, second) = two_accounts(&world).await;
         let stamp: i64 = browser.cookie("__client_uat").unwrap().parse().unwrap();
         assert_eq!(stamp, world.now().secs());

@@ -75,7 +75,7 @@ both! {
         assert!(instance.row.host.starts_with("other."));
     }
 
-    production async fn two_production_instances_keep_their_cookies_apart(world: World) {
+    production async fn p8_independent(world: World) {
         let (there, _, instance) = world.other_instance("other").await;
         let (here, _, _) = world.signed_in("ada@example.com").await;
         there.request("GET", "/v1/client").origin("https://app.example.com").send().await.refused(400, "origin_invalid");

@@ -231,6 +231,24 @@ impl World {
         Browser::new(self, &self.host(), origin)
     }
 
+    /// Another process over the same database, with `proxies` in front of it.
+    pub(crate) async fn node(&self, proxies: &[&str]) -> Self {
+        let app = &self.app;
+        let mut options = app.options.clone();
+        options.trusted_proxies = proxies.iter().map(|p| p.parse().unwrap()).collect();
+        let started = App::start(
+            app.db.clone(),
+            app.master.clone(),
+            app.rng.clone(),
+            app.clock.clone(),
+            options,
+        );
+        Self {
+            app: started.await.unwrap(),
+            ..self.clone()
+        }
+    }
+
     /// The operator's server.
     pub(crate) fn server(&self) -> Server {
         Server::new(self, &self.secret)

@@ -30,6 +30,8 @@ refusals! {
     clerk_key_invalid() = 401, "clerk_key_invalid", "The secret key is not valid", "No instance on this server has this secret key. Check the key and the API URL.";
     /// The `Origin` (or `Referer`) is not one of the instance's.
     origin_invalid() = 400, "origin_invalid", "Invalid origin", "Requests from this origin are not allowed for this instance.";
+    /// The origin is a neighbour on the root domain that the operator has not listed.
+    subdomain_not_allowed() = 403, "subdomain_not_allowed", "Subdomain not allowed", "Requests from this subdomain are not allowed for this instance.";
     /// A state-changing request without any statement of where it comes from.
     origin_missing() = 400, "origin_missing", "Missing origin", "A request that changes state must carry an Origin header.";
     /// Two ways to say who is calling, at once.
