@@ -1,5 +1,6 @@
 //! What a process has: the database, the keys, the clock, the hashing pool, the instances it serves.
 use crate::instances::{Instance, store};
+use crate::limits::bucket::Limiter;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -74,6 +75,8 @@ pub struct App {
     pub options: Options,
     /// Counters.
     pub metrics: Metrics,
+    /// How often who called what.
+    pub limiter: Limiter,
     instances: RwLock<Vec<Arc<Instance>>>,
     generation: AtomicI64,
     /// Minted tokens by session and origin; a cache of signatures, never of verdicts.
@@ -116,6 +119,7 @@ impl App {
             hashing: HashPool::new(threads, 64 * threads),
             options,
             metrics: Metrics::default(),
+            limiter: Limiter::default(),
             instances: RwLock::new(Vec::new()),
             generation: AtomicI64::new(-1),
             minted: Mutex::default(),

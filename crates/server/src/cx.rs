@@ -66,6 +66,8 @@ pub struct Cx {
     pub ambiguous: bool,
     /// `_clerk_session_id`: which session of the client acts.
     pub acting_session: Option<String>,
+    /// A testing token came: no rate limit and no captcha stand in the way (contract fapi §9.2). Credentials do.
+    pub testing: bool,
     client_id: Mutex<Option<ClientId>>,
     outgoing: Mutex<Outgoing>,
 }
@@ -89,6 +91,7 @@ impl Cx {
             client: None,
             ambiguous: false,
             acting_session: None,
+            testing: false,
             client_id: Mutex::default(),
             outgoing: Mutex::default(),
         }

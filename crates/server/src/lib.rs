@@ -8,6 +8,7 @@ pub mod config;
 pub mod cx;
 pub mod identifiers;
 pub mod instances;
+pub mod limits;
 pub mod listen;
 pub mod messages;
 pub mod openapi;

@@ -3,7 +3,7 @@ use crate::app::App;
 use crate::listen::tls::Tls;
 use crate::listen::{self, Listening};
 use crate::messages::job;
-use crate::{clients, sessions, sign_ins, sign_ups, verifications};
+use crate::{clients, messages, sessions, sign_ins, sign_ups, verifications};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
@@ -86,7 +86,12 @@ async fn jobs(app: Arc<App>, mailer: Option<Mailer>, mut ended: watch::Receiver<
             tracing::warn!("Reading settings: {e}");
         }
         rounds = rounds.wrapping_add(1);
-        // Handshakes are many and live a minute; attempts and codes are few and live a day.
+        // Handshakes are many and live a minute; attempts and codes are few and live a day; the rest lives for days.
+        if rounds % 1800 == 2
+            && let Err(e) = sweep_ended(&app).await
+        {
+            tracing::warn!("Forgetting what has ended: {e}");
+        }
         let swept = if rounds % 300 == 1 {
             housekeeping(&app).await
         } else if rounds.is_multiple_of(15) {
@@ -115,7 +120,66 @@ pub async fn sweep_handshakes(app: &App) -> Result<()> {
     })
 }
 
-/// Forgets what has ended: codes and attempts after a day, handshakes at once.
+/// Rows that one transaction of the sweep forgets: others wait no longer than that takes.
+const BATCH: i64 = 500;
+
+/// Forgets clients on which nobody is signed in any more, sessions that ended and messages that went out, each after the
+/// time that the instance's settings say: anonymous callers cannot make the database grow without end. A browser whose
+/// client was forgotten is a new visitor. What is due is read first, so that writers wait for the deletions only.
+///
+/// # Errors
+/// The database's.
+pub async fn sweep_ended(app: &App) -> Result<()> {
+    let now = app.clock.now();
+    for instance in app.instances() {
+        let tenant = instance.row.id.as_str();
+        let ago = |days: i64| now.plus_secs(-days * 24 * 3600);
+        let keep = &instance.settings.retention;
+        let (anonymous, idle) = (ago(keep.anonymous_client_days), ago(keep.client_days));
+        let ended = ago(keep.session_days);
+        loop {
+            let found =
+                clients::store::idle(&mut app.db.read(tenant).await?, anonymous, idle, BATCH)
+                    .await?;
+            if found.is_empty() {
+                break;
+            }
+            usher_db::write_tx!(app.db, tenant, tx => {
+                for id in &found {
+                    clients::store::forget_idle(&mut tx, id, anonymous).await?;
+                }
+                Ok::<_, Error>(())
+            })?;
+            if found.len() < usize::try_from(BATCH).unwrap_or(0) {
+                break;
+            }
+        }
+        loop {
+            let found =
+                sessions::store::ended_before(&mut app.db.read(tenant).await?, ended, BATCH)
+                    .await?;
+            if found.is_empty() {
+                break;
+            }
+            usher_db::write_tx!(app.db, tenant, tx => {
+                for id in &found {
+                    sessions::store::forget_ended(&mut tx, id, ended).await?;
+                }
+                Ok::<_, Error>(())
+            })?;
+            if found.len() < usize::try_from(BATCH).unwrap_or(0) {
+                break;
+            }
+        }
+        usher_db::write_tx!(app.db, tenant, tx => {
+            messages::store::sweep(&mut tx, ago(keep.message_days)).await?;
+            Ok::<_, Error>(())
+        })?;
+    }
+    Ok(())
+}
+
+/// Forgets what has ended: codes and attempts after a day, handshakes and testing tokens at once.
 ///
 /// # Errors
 /// The database's.
@@ -124,6 +188,7 @@ pub async fn housekeeping(app: &App) -> Result<()> {
     let yesterday = now.plus_secs(-24 * 3600);
     usher_db::write_tx!(app.db, "", tx => {
         clients::store::sweep_handshakes(&mut tx, now).await?;
+        sessions::store::sweep_testing_tokens(&mut tx, now).await?;
         verifications::store::sweep(&mut tx, yesterday).await?;
         sessions::store::sweep_refresh(&mut tx, now).await?;
         sign_ins::store::sweep(&mut tx, yesterday).await?;

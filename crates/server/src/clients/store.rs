@@ -194,3 +194,29 @@ pub async fn sweep_handshakes(tx: &mut Tx, now: Timestamp) -> Result<u64, DbErro
     tx.run("DELETE FROM handshakes WHERE expire_at < ?", params![now])
         .await
 }
+
+/// Clients that nobody is signed in on any more: untouched since `idle`, and either never used to sign in, or untouched
+/// since `before` together with every session of theirs. So many at most.
+pub async fn idle(
+    tx: &mut Tx,
+    idle: Timestamp,
+    before: Timestamp,
+    limit: i64,
+) -> Result<Vec<ClientId>, DbError> {
+    let tenant = tx.tenant().to_owned();
+    let rows: Vec<(String,)> = tx.all("SELECT c.id FROM clients c WHERE c.instance_id = ? AND c.updated_at < ? AND (NOT EXISTS (SELECT 1 FROM sessions s WHERE s.instance_id = c.instance_id AND s.client_id = c.id) OR c.updated_at < ? AND NOT EXISTS (SELECT 1 FROM sessions s WHERE s.instance_id = c.instance_id AND s.client_id = c.id AND (s.updated_at >= ? OR s.status = 'active' AND s.expire_at >= ?))) ORDER BY c.id LIMIT ?", params![tenant, idle, before, before, before, limit]).await?;
+    Ok(rows
+        .into_iter()
+        .map(|(id,)| ClientId::trusted(id))
+        .collect())
+}
+
+/// Forgets a client that [`idle`] found, where that is still so: whoever signs in on it meanwhile touches it.
+pub async fn forget_idle(tx: &mut Tx, id: &ClientId, idle: Timestamp) -> Result<u64, DbError> {
+    let tenant = tx.tenant().to_owned();
+    tx.run(
+        "DELETE FROM clients WHERE instance_id = ? AND id = ? AND updated_at < ?",
+        params![tenant, id, idle],
+    )
+    .await
+}

@@ -71,6 +71,45 @@ impl EmailAddress {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+    /// The mailbox that the address reaches, in one form: without its subaddress, and for providers that ignore them
+    /// without the dots of the local part (contract bapi §6.6). Two addresses of one mailbox are one person's. Never shown,
+    /// never written to: providers that we do not know may tell the addresses apart.
+    #[must_use]
+    pub fn mailbox(&self) -> String {
+        let Some((local, domain)) = self.0.rsplit_once('@') else {
+            return self.0.clone();
+        };
+        let domain = if domain == "googlemail.com" {
+            "gmail.com"
+        } else {
+            domain
+        };
+        let yahoo = domain == "ymail.com"
+            || domain == "rocketmail.com"
+            || domain.strip_prefix("yahoo.").is_some();
+        let separator = |c: char| matches!(c, '+' | '=' | '#') || yahoo && c == '-';
+        // What begins with a separator has no name in front of it: it is whole.
+        let name = match local.find(separator) {
+            Some(at) if at > 0 => &local[..at],
+            _ => local,
+        };
+        if domain == "gmail.com" {
+            format!("{}@{domain}", name.replace('.', ""))
+        } else {
+            format!("{name}@{domain}")
+        }
+    }
+    /// It carries a subaddress (`name+tag@…`, RFC 5233; also `=` and `#`).
+    #[must_use]
+    pub fn is_subaddress(&self) -> bool {
+        let local = self.0.rsplit_once('@').map_or("", |(local, _)| local);
+        local.find(['+', '=', '#']).is_some_and(|at| at > 0)
+    }
+    /// The domain.
+    #[must_use]
+    pub fn domain(&self) -> &str {
+        self.0.rsplit_once('@').map_or("", |(_, domain)| domain)
+    }
     /// A test identity (contract fapi §9.4): its local part carries `+clerk_test`.
     #[must_use]
     pub fn is_test(&self) -> bool {
@@ -124,6 +163,19 @@ mod tests {
             "a\r\n@c.de",
         ] {
             assert_eq!(EmailAddress::parse(bad), None, "{bad}");
+        }
+        for (text, mailbox) in [
+            ("a.b+x@c.de", "a.b@c.de"),
+            ("a=x@c.de", "a@c.de"),
+            ("A.B.c+x@GoogleMail.com", "abc@gmail.com"),
+            ("a-x@yahoo.co.uk", "a@yahoo.co.uk"),
+            ("a-x@c.de", "a-x@c.de"),
+            ("+a@c.de", "+a@c.de"),
+        ] {
+            assert_eq!(
+                EmailAddress::parse(text).map(|e| e.mailbox()).as_deref(),
+                Some(mailbox)
+            );
         }
         assert!(EmailAddress::parse("a+clerk_test@c.de").is_some_and(|e| e.is_test()));
         assert!(EmailAddress::parse("clerk_test@c.de").is_some_and(|e| !e.is_test()));

@@ -135,6 +135,71 @@ pub struct Paths {
     pub privacy_policy_url: String,
 }
 
+/// How often a caller may use an operation (contract bapi §1.8), and how many codes an address gets.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Multiplies every limit by time below; 0 switches them off. Codes by address and lockouts stay as they are.
+    pub factor: i64,
+    /// Requests to the Backend API in 10 seconds; 0 is 1000 on production and 100 on development instances.
+    pub backend_per_10_secs: i64,
+    /// Changes of one user by the Backend API in 10 seconds, by operation.
+    pub changes_per_10_secs: i64,
+    /// Sign-ins, and sign-ups, that one network starts for one identifier in 10 seconds.
+    pub creations_per_10_secs: i64,
+    /// Tries of one attempt in 10 seconds.
+    pub attempts_per_10_secs: i64,
+    /// Everything that one network does without being signed in and that writes, in 10 seconds.
+    pub address_per_10_secs: i64,
+    /// Codes to one address in 10 minutes, whoever asks.
+    pub codes_per_10_minutes: i64,
+    /// Codes to one address in an hour.
+    pub codes_per_hour: i64,
+    /// Codes to one address in a day.
+    pub codes_per_day: i64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            factor: 1,
+            backend_per_10_secs: 0,
+            changes_per_10_secs: 10,
+            creations_per_10_secs: 5,
+            attempts_per_10_secs: 3,
+            address_per_10_secs: 60,
+            codes_per_10_minutes: 5,
+            codes_per_hour: 10,
+            codes_per_day: 30,
+        }
+    }
+}
+
+/// How long things are kept that have ended.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Retention {
+    /// Days after which a browser's client is forgotten on which nobody ever signed in.
+    pub anonymous_client_days: i64,
+    /// Days after which a client is forgotten on which nobody is signed in any more.
+    pub client_days: i64,
+    /// Days after which an ended session is forgotten.
+    pub session_days: i64,
+    /// Days after which a message that was sent, given up or kept in the inbox is forgotten.
+    pub message_days: i64,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self {
+            anonymous_client_days: 1,
+            client_days: 30,
+            session_days: 90,
+            message_days: 7,
+        }
+    }
+}
+
 /// Everything that an operator sets for an instance.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -178,6 +243,10 @@ pub struct Settings {
     pub lockout_max_attempts: i64,
     /// Minutes that a locked account stays locked.
     pub lockout_minutes: i64,
+    /// How often a caller may use an operation.
+    pub limits: Limits,
+    /// How long things are kept that have ended.
+    pub retention: Retention,
     /// Addresses of the application's own pages.
     pub paths: Paths,
 }
@@ -204,6 +273,8 @@ impl Default for Settings {
             hibp: true,
             lockout_max_attempts: 10,
             lockout_minutes: 60,
+            limits: Limits::default(),
+            retention: Retention::default(),
             paths: Paths::default(),
         }
     }
@@ -286,12 +357,59 @@ impl Settings {
                 ));
             }
         }
+        self.limits.check()?;
+        self.retention.check()?;
         for origin in &self.allowed_origins {
             if usher_http::origin::Url::parse(origin).is_none_or(|u| u.origin() != *origin) {
                 return Err(format!(
                     "allowed_origins: {origin:?} is not an origin such as https://app.example.org"
                 ));
             }
+        }
+        Ok(())
+    }
+}
+
+impl Limits {
+    fn check(&self) -> Result<(), String> {
+        let counts = [
+            ("changes_per_10_secs", self.changes_per_10_secs),
+            ("creations_per_10_secs", self.creations_per_10_secs),
+            ("attempts_per_10_secs", self.attempts_per_10_secs),
+            ("address_per_10_secs", self.address_per_10_secs),
+            ("codes_per_10_minutes", self.codes_per_10_minutes),
+            ("codes_per_hour", self.codes_per_hour),
+            ("codes_per_day", self.codes_per_day),
+        ];
+        if !(0..=1000).contains(&self.factor) {
+            return Err("limits.factor must be between 0 and 1000".to_owned());
+        }
+        if !(0..=1_000_000).contains(&self.backend_per_10_secs) {
+            return Err("limits.backend_per_10_secs must be between 0 and 1000000".to_owned());
+        }
+        match counts.iter().find(|(_, n)| !(1..=1_000_000).contains(n)) {
+            Some((name, _)) => Err(format!("limits.{name} must be between 1 and 1000000")),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Retention {
+    fn check(&self) -> Result<(), String> {
+        let days = [
+            ("anonymous_client_days", self.anonymous_client_days),
+            ("client_days", self.client_days),
+            ("session_days", self.session_days),
+            ("message_days", self.message_days),
+        ];
+        if let Some((name, _)) = days.iter().find(|(_, n)| !(1..=3650).contains(n)) {
+            return Err(format!("retention.{name} must be between 1 and 3650"));
+        }
+        // A client whose sessions are forgotten looks as if nobody had ever signed in on it.
+        if self.session_days < self.client_days {
+            return Err(
+                "retention.session_days must not be below retention.client_days".to_owned(),
+            );
         }
         Ok(())
     }

@@ -56,3 +56,13 @@ pub async fn claim(
 pub async fn finish(tx: &mut Tx, id: &MessageId, status: &str) -> Result<(), DbError> {
     tx.run("UPDATE messages SET status = ?, text_body = '', html_body = NULL, code = NULL WHERE id = ?", params![status, id]).await.map(drop)
 }
+
+/// Forgets messages that are not waiting any more and were made before `before`.
+pub async fn sweep(tx: &mut Tx, before: Timestamp) -> Result<u64, DbError> {
+    let tenant = tx.tenant().to_owned();
+    tx.run(
+        "DELETE FROM messages WHERE instance_id = ? AND status <> 'queued' AND created_at < ?",
+        params![tenant, before],
+    )
+    .await
+}

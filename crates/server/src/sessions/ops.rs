@@ -189,6 +189,21 @@ pub async fn note_activity(cx: &Cx, session: &SessionRow) -> Result<()> {
     })
 }
 
+/// The text is a testing token of this instance that has not expired.
+///
+/// # Errors
+/// The database's.
+pub async fn is_testing(cx: &Cx, token: &str) -> Result<bool> {
+    if token.is_empty() || token.len() > 128 {
+        return Ok(false);
+    }
+    let hash = usher_crypto::digest::sha256_hex(token);
+    let mut tx = cx.read().await?;
+    Ok(store::testing_token_end(&mut tx, &hash)
+        .await?
+        .is_some_and(|end| end > cx.now))
+}
+
 /// Ends a live session from elsewhere than its own client: by the operator, or by the user on another device. The
 /// client's stamp moves, so that server SDKs notice at its next request.
 ///

@@ -123,3 +123,44 @@ pub async fn add_testing_token(
     .await
     .map(drop)
 }
+
+/// When a testing token ends.
+pub async fn testing_token_end(tx: &mut Tx, hash: &str) -> Result<Option<Timestamp>, DbError> {
+    let tenant = tx.tenant().to_owned();
+    let row: Option<(Timestamp,)> = tx
+        .first(
+            "SELECT expire_at FROM testing_tokens WHERE instance_id = ? AND hash = ?",
+            params![tenant, hash],
+        )
+        .await?;
+    Ok(row.map(|(end,)| end))
+}
+
+/// Forgets testing tokens that ended, of every instance: the housekeeping job's.
+pub async fn sweep_testing_tokens(tx: &mut Tx, now: Timestamp) -> Result<u64, DbError> {
+    tx.run(
+        "DELETE FROM testing_tokens WHERE expire_at < ?",
+        params![now],
+    )
+    .await
+}
+
+/// Sessions that ended, by themselves or otherwise, before `before`; so many at most.
+pub async fn ended_before(
+    tx: &mut Tx,
+    before: Timestamp,
+    limit: i64,
+) -> Result<Vec<SessionId>, DbError> {
+    let tenant = tx.tenant().to_owned();
+    let rows: Vec<(String,)> = tx.all("SELECT id FROM sessions WHERE instance_id = ? AND updated_at < ? AND (status <> 'active' OR expire_at < ?) ORDER BY id LIMIT ?", params![tenant, before, before, limit]).await?;
+    Ok(rows
+        .into_iter()
+        .map(|(id,)| SessionId::trusted(id))
+        .collect())
+}
+
+/// Forgets a session that ended before `before`; nothing where it did not.
+pub async fn forget_ended(tx: &mut Tx, id: &SessionId, before: Timestamp) -> Result<u64, DbError> {
+    let tenant = tx.tenant().to_owned();
+    tx.run("DELETE FROM sessions WHERE instance_id = ? AND id = ? AND updated_at < ? AND (status <> 'active' OR expire_at < ?)", params![tenant, id, before, before]).await
+}

@@ -1,6 +1,7 @@
 //! The edge: from a raw request to an operation and back. In this order, outermost first:
-//! trace id → path → pages and scripts → which API → instance → origin (FAPI) or secret key (BAPI) → fields → guard →
-//! operation → error rendering → cookies and CORS → recorder. Each step is one function below or beside.
+//! trace id → path → pages and scripts → which API → instance → origin (FAPI) or secret key (BAPI) → limits → guard →
+//! fields → limits that need them → operation → error rendering → cookies and CORS → recorder. Each step is one function
+//! below or beside.
 pub mod body;
 pub mod browser;
 mod forwarded;
@@ -14,6 +15,7 @@ use crate::app::App;
 use crate::cx::{Cx, RequestFacts};
 use crate::instances::{Instance, keys, store};
 use crate::route::{Api, Call, Guard, Op, Reply};
+use crate::{limits, sessions};
 use bytes::Bytes;
 use http::{HeaderMap, Method};
 use std::net::IpAddr;
@@ -298,13 +300,29 @@ async fn fapi_operation(
         // could ask for the token in a header.
         cx.request.cookies.clear();
     }
+    find_testing_token(cx, &query).await?;
+    limits::arrive(cx, op)?;
     browser::find_client(cx).await?;
     if op.guard == Guard::SignedIn && cx.client.is_none() {
         return Err(refuse::authentication_invalid().into());
     }
     let body = body::decode(request, false)?;
     let form = Form::check(op.fields, usher_http::form::group(query), body, false)?;
-    (op.handler)(cx, &Call { path: params, form }).await
+    let call = Call { path: params, form };
+    limits::admit(cx, op, &call)?;
+    (op.handler)(cx, &call).await
+}
+
+/// Looks a testing token up where one came; one that is unknown or has expired means nothing.
+async fn find_testing_token(cx: &mut Cx, query: &[(String, String)]) -> Result<()> {
+    let token = query
+        .iter()
+        .find(|(n, _)| n == "__clerk_testing_token")
+        .map(|(_, v)| v.as_str());
+    if let Some(token) = token {
+        cx.testing = sessions::ops::is_testing(cx, token).await?;
+    }
+    Ok(())
 }
 
 async fn bapi(app: &Arc<App>, request: &Incoming, path: &str, trace: &str) -> (Reply, String) {
@@ -342,9 +360,12 @@ async fn bapi_operation(
     let mut facts = facts(app, request, false);
     facts.api_version = version(request, &query)?;
     let cx = Cx::new(Arc::clone(app), instance, trace.to_owned(), facts);
+    limits::arrive(&cx, op)?;
     let body = body::decode(request, true)?;
     let form = Form::check(op.fields, usher_http::form::group(query), body, !op.lenient)?;
-    (op.handler)(&cx, &Call { path: params, form }).await
+    let call = Call { path: params, form };
+    limits::admit(&cx, op, &call)?;
+    (op.handler)(&cx, &call).await
 }
 
 /// The instance that a secret key belongs to.

@@ -10,9 +10,6 @@ pub const CODE_TRIES: i64 = 5;
 /// Milliseconds between two codes for one purpose.
 pub const RESEND_AFTER_MS: i64 = 30 * 1000;
 
-/// Codes for one address in an hour, over all attempts of everybody: neither mail nor guesses can be had without limit.
-pub const CODES_PER_HOUR: i64 = 10;
-
 row! {
     /// A verification.
     pub struct VerificationRow {

@@ -1,5 +1,5 @@
 //! Making, sending and attempting one-time codes.
-use super::model::{CODE_LIFE_MS, CODE_TRIES, CODES_PER_HOUR, RESEND_AFTER_MS, VerificationRow};
+use super::model::{CODE_LIFE_MS, CODE_TRIES, RESEND_AFTER_MS, VerificationRow};
 use super::store;
 use crate::cx::Cx;
 use crate::identifiers::email::EmailAddress;
@@ -31,7 +31,7 @@ pub enum Delivery {
 
 /// Starts a code for an email address: a new verification, and the mail that carries the code, in one transaction.
 /// `previous` is the one it replaces: a second code within 30 seconds is refused, an open older one dies. An address gets
-/// 10 codes an hour at most, whoever asks.
+/// so many codes at most, whoever asks.
 ///
 /// # Errors
 /// 429 `verification_code_too_many_requests`.
@@ -61,11 +61,8 @@ pub async fn start_email_code(
         }
         store::fail(tx, id).await?;
     }
-    let hour_ago = cx.now.plus_secs(-3600);
-    if !test && store::made_since(tx, address.as_str(), hour_ago).await? >= CODES_PER_HOUR {
-        return Err(refuse::verification_code_too_many_requests()
-            .retry_after(600)
-            .into());
+    if !test {
+        check_sends(cx, tx, address).await?;
     }
     let id = VerificationId::compose(cx.now, &cx.fresh());
     let code = if test {
@@ -91,6 +88,28 @@ pub async fn start_email_code(
         messages::ops::code(cx, tx, address, &code).await?;
     }
     Ok(row)
+}
+
+/// Refuses a code to an address that got its share in 10 minutes, an hour or a day, over all attempts of everybody and on
+/// every node: neither mail nor guesses can be had without limit, and a new code does not reset the count (NIST SP 800-63B
+/// §3.1.3.2, §3.2.2).
+async fn check_sends(cx: &Cx, tx: &mut Tx, address: &EmailAddress) -> Result<()> {
+    let limits = &cx.instance.settings.limits;
+    for (secs, most) in [
+        (600, limits.codes_per_10_minutes),
+        (3600, limits.codes_per_hour),
+        (24 * 3600, limits.codes_per_day),
+    ] {
+        let since = cx.now.plus_secs(-secs);
+        let (made, oldest) = store::made_since(tx, address.as_str(), since).await?;
+        if made >= most {
+            let wait = (oldest.plus_secs(secs).since(cx.now) + 999) / 1000;
+            return Err(refuse::verification_code_too_many_requests()
+                .retry_after(u32::try_from(wait).unwrap_or(1))
+                .into());
+        }
+    }
+    Ok(())
 }
 
 /// The outcome of a try. A refusal is a value, so that the try it cost is committed.

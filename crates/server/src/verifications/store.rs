@@ -19,16 +19,20 @@ pub async fn find(tx: &mut Tx, id: &VerificationId) -> Result<Option<Verificatio
     tx.first("SELECT instance_id, id, strategy, status, target, code_hash, attempts, verified_at_client, expire_at, created_at FROM verifications WHERE instance_id = ? AND id = ?", params![tenant, id]).await
 }
 
-/// How many codes were made for a target since `since`, whoever asked for them.
-pub async fn made_since(tx: &mut Tx, target: &str, since: Timestamp) -> Result<i64, DbError> {
+/// How many codes were made for a target since `since`, whoever asked for them, and when the first of them was.
+pub async fn made_since(
+    tx: &mut Tx,
+    target: &str,
+    since: Timestamp,
+) -> Result<(i64, Timestamp), DbError> {
     let tenant = tx.tenant().to_owned();
-    let row: Option<(i64,)> = tx
+    let row: Option<(i64, Option<Timestamp>)> = tx
         .first(
-            "SELECT count(*) FROM verifications WHERE instance_id = ? AND target = ? AND created_at > ?",
+            "SELECT count(*), min(created_at) FROM verifications WHERE instance_id = ? AND target = ? AND created_at > ?",
             params![tenant, target, since],
         )
         .await?;
-    Ok(row.map_or(0, |(n,)| n))
+    Ok(row.map_or((0, since), |(n, first)| (n, first.unwrap_or(since))))
 }
 
 /// Takes one try of an open verification, before the code is looked at: parallel guesses each cost one, and the row

@@ -13,7 +13,7 @@ use usher_crypto::rng::Rng;
 use usher_crypto::seal::Master;
 use usher_db::{Db, DbError, FromRow, Row, testdb};
 use usher_server::app::{App, Options};
-use usher_server::instances::settings::Settings;
+use usher_server::instances::settings::{Limits, Settings};
 use usher_server::instances::setup::{self, Tools, Wanted};
 use usher_server::instances::{Instance, store};
 use usher_server::surface::{self, Incoming};
@@ -143,7 +143,14 @@ fn wanted(name: &str, host: &str, environment: &str) -> Wanted {
         host: host.to_owned(),
         environment: environment.to_owned(),
         secret_key: None,
-        settings: Settings::default(),
+        // Tests stand still in time and do much in one instant; those of the limits switch them on.
+        settings: Settings {
+            limits: Limits {
+                factor: 0,
+                ..Limits::default()
+            },
+            ..Settings::default()
+        },
         overwrite: false,
     }
 }

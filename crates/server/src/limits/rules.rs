@@ -1,0 +1,150 @@
+//! The rules, as one table by operation (contract bapi §1.8). Rows for invitations and organizations come with those
+//! operations.
+use crate::instances::settings::Limits;
+use crate::route::{Api, Op};
+
+/// Whose bucket a request takes from; always within one instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Who {
+    /// Everybody's.
+    Instance,
+    /// The network that it comes from.
+    Address,
+    /// The network, and the identifier that it names.
+    AddressAndIdentifier,
+    /// The network, and a parameter of the path.
+    AddressAndParam(&'static str),
+    /// A parameter of the path.
+    Param(&'static str),
+}
+
+/// One rule.
+#[derive(Clone, Copy, Debug)]
+pub struct Rule {
+    /// Rules of one name share buckets.
+    pub name: &'static str,
+    /// Whose bucket.
+    pub who: Who,
+    /// How many, by the settings and whether it is a development instance.
+    pub count: fn(&Limits, bool) -> i64,
+    /// In how many seconds.
+    pub per_secs: i64,
+}
+
+/// Everything of the Backend API but the public keys.
+const BACKEND: Rule = Rule {
+    name: "backend",
+    who: Who::Instance,
+    count: |limits, development| match (limits.backend_per_10_secs, development) {
+        (0, true) => 100,
+        (0, false) => 1000,
+        (count, _) => count,
+    },
+    per_secs: 10,
+};
+
+/// What anybody can do without having signed in, and that writes: all of it together, from one network.
+const ANONYMOUS: Rule = Rule {
+    name: "anonymous",
+    who: Who::Address,
+    count: |limits, _| limits.address_per_10_secs,
+    per_secs: 10,
+};
+
+const fn created(name: &'static str) -> Rule {
+    Rule {
+        name,
+        who: Who::AddressAndIdentifier,
+        count: |limits, _| limits.creations_per_10_secs,
+        per_secs: 10,
+    }
+}
+
+const fn attempted(name: &'static str, param: &'static str) -> Rule {
+    Rule {
+        name,
+        who: Who::AddressAndParam(param),
+        count: |limits, _| limits.attempts_per_10_secs,
+        per_secs: 10,
+    }
+}
+
+const fn changed(name: &'static str, param: &'static str) -> Rule {
+    Rule {
+        name,
+        who: Who::Param(param),
+        count: |limits, _| limits.changes_per_10_secs,
+        per_secs: 10,
+    }
+}
+
+/// The rules of an operation.
+#[must_use]
+pub fn of(op: &Op) -> &'static [Rule] {
+    match op.api {
+        Api::Fapi => frontend(op.id),
+        Api::Bapi => backend(op.id),
+    }
+}
+
+fn frontend(id: &str) -> &'static [Rule] {
+    match id {
+        "createSignIn" => const { &[ANONYMOUS, created("sign_in")] },
+        "createSignUps" => const { &[ANONYMOUS, created("sign_up")] },
+        "attemptSignInFactorOne" => const { &[ANONYMOUS, attempted("first_factor", "sign_in_id")] },
+        "attemptSignUpsVerification" => {
+            const { &[ANONYMOUS, attempted("sign_up_verification", "sign_up_id")] }
+        }
+        "verifyEmailAddress" => const { &[attempted("address_verification", "email_id")] },
+        "postClient"
+        | "putClient"
+        | "updateSignUps"
+        | "prepareSignInFactorOne"
+        | "prepareSignUpsVerification"
+        | "resetPassword" => const { &[ANONYMOUS] },
+        _ => &[],
+    }
+}
+
+fn backend(id: &str) -> &'static [Rule] {
+    match id {
+        "GetJWKS" => &[],
+        "UpdateUser" => const { &[BACKEND, changed("user", "user_id")] },
+        "UpdateUserMetadata" | "ReplaceUserMetadata" => {
+            const { &[BACKEND, changed("user_metadata", "user_id")] }
+        }
+        _ => const { &[BACKEND] },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Who, of};
+
+    #[test]
+    fn every_rule_finds_its_operation_and_every_parameter_its_path() {
+        let mut limited = 0;
+        for op in crate::operations() {
+            for rule in of(op) {
+                match rule.who {
+                    Who::AddressAndParam(param) | Who::Param(param) => {
+                        assert!(op.path.contains(&format!("{{{param}}}")), "{}", op.id);
+                        limited += 1;
+                    }
+                    Who::AddressAndIdentifier => {
+                        assert!(
+                            op.fields
+                                .iter()
+                                .any(|f| ["identifier", "email_address"].contains(&f.name)),
+                            "{}",
+                            op.id
+                        );
+                        limited += 1;
+                    }
+                    Who::Address | Who::Instance => {}
+                }
+            }
+        }
+        assert_eq!(limited, 8);
+    }
+}
