@@ -54,8 +54,8 @@ const running = new Set();
 process.on('exit', () => running.forEach(child => child.kill('SIGKILL')));
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
 
-/** Starts a program and waits until `readyUrl` answers 200; what it printed is shown where it does not. */
-async function start(name, command, args, { env = {}, cwd = here, readyUrl, logFile }) {
+/** Starts a program and waits until `readyUrl` answers 200, or `ready` says so; what it printed is shown where it does not. */
+export async function start(name, command, args, { env = {}, cwd = here, readyUrl, ready, logFile }) {
   const child = spawn(command, args, { cwd, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
   running.add(child);
   const log = createWriteStream(logFile);
@@ -72,7 +72,8 @@ async function start(name, command, args, { env = {}, cwd = here, readyUrl, logF
     log.end();
   };
   try {
-    await until(`${name} to answer ${readyUrl}`, async () => (await fetch(readyUrl).catch(() => null))?.status === 200, { seconds: 45, alive: () => !over });
+    ready ??= async () => (await fetch(readyUrl).catch(() => null))?.status === 200;
+    await until(`${name} to answer ${readyUrl ?? 'its probe'}`, ready, { seconds: 45, alive: () => !over });
   } catch (error) {
     await stop();
     throw new Error(`${error.message}\n${said}`);
@@ -183,12 +184,15 @@ export const startExpressApp = usher => startApp('express', usher, process.execP
 
 // ---------------------------------------------------------------- browser
 
-let launched;
-const launch = () => launched ??= chromium.launch({
+/** A Chromium for which names are what `resolver` says, and that may not leave this machine. */
+export const launchChromium = (resolver, ...more) => chromium.launch({
   executablePath: process.env.CHROMIUM_BIN ?? '/usr/bin/chromium',
   args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run',
-    '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1'],
+    `--host-resolver-rules=${resolver}`, ...more],
 });
+
+let launched;
+const launch = () => launched ??= launchChromium('MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1');
 
 /** Ends what a test file has started. */
 export async function stopAll(...started) {

@@ -25,8 +25,12 @@ pub struct RequestFacts {
     /// `__client` counts only together with its binding (`surface::browser`): https, and no application's proxy between,
     /// of which one passes a single cookie on.
     pub bound: bool,
+    /// The page's origin as the request states it: `Origin`, else the origin of `Referer`.
+    pub page: Option<String>,
     /// `Sec-Fetch-Site`; empty when the browser says nothing.
     pub fetch_site: String,
+    /// `Sec-Fetch-Dest`; empty when the browser says nothing.
+    pub fetch_dest: String,
     /// The `Cookie` header.
     pub cookies: String,
     /// The request came through an application's proxy that proved itself by a secret key.

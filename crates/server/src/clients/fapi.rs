@@ -135,13 +135,20 @@ async fn destroy(cx: &Cx, _: &Call) -> Result<Reply> {
     Reply::json(&serde_json::json!({ "response": null, "client": null }))
 }
 
-/// Makes the browser forget everything of this domain, cookies that a neighbour planted included. A page elsewhere must not
-/// sign people out so: the browser has to say that it comes from here.
+/// Makes the browser forget everything of this domain, cookies that a neighbour planted included. Neither a page elsewhere nor a
+/// picture in somebody's text must sign people out so: the browser has to say that it comes from a page of ours, and that it
+/// goes here itself or by a script.
 async fn clear_site_data(cx: &Cx, _: &Call) -> Result<Reply> {
-    if !matches!(
-        cx.request.fetch_site.as_str(),
-        "same-origin" | "same-site" | "none"
-    ) {
+    let request = &cx.request;
+    let page_is_ours = match request.fetch_site.as_str() {
+        "same-origin" | "none" => true,
+        "same-site" => request
+            .page
+            .as_deref()
+            .is_some_and(|page| cx.instance.allows_origin(page)),
+        _ => false,
+    };
+    if !page_is_ours || !matches!(request.fetch_dest.as_str(), "document" | "empty") {
         return Err(refuse::origin_invalid().into());
     }
     Ok(Reply::empty(200).header("clear-site-data", "\"*\""))

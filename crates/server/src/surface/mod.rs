@@ -169,12 +169,12 @@ fn facts(app: &App, request: &Incoming, proved_proxy: bool) -> RequestFacts {
         .header("referer")
         .and_then(origin::Url::parse)
         .map(|u| u.origin());
-    let azp = origin
+    let page = origin
         .as_deref()
         .and_then(origin::Url::parse)
         .map(|u| u.origin())
-        .or(referer)
-        .unwrap_or_else(|| format!("{scheme}://{host}"));
+        .or(referer);
+    let azp = page.clone().unwrap_or_else(|| format!("{scheme}://{host}"));
     let cookies = request
         .headers
         .get_all("cookie")
@@ -195,8 +195,13 @@ fn facts(app: &App, request: &Incoming, proved_proxy: bool) -> RequestFacts {
         host,
         https,
         bound: https && !proved_proxy,
+        page,
         fetch_site: request
             .header("sec-fetch-site")
+            .unwrap_or_default()
+            .to_owned(),
+        fetch_dest: request
+            .header("sec-fetch-dest")
             .unwrap_or_default()
             .to_owned(),
         cookies,

@@ -101,15 +101,27 @@ both! {
     }
 
     production async fn p2_get_is_safe_and_nobody_is_signed_out_from_elsewhere(world: World) {
+        world.settings(|s| s.allowed_subdomains = vec!["app.example.com".to_owned()]).await;
         let (browser, _, session) = world.signed_in("ada@example.com").await;
-        for site in ["cross-site", "", "x"] {
-            let answer = world.unchanged(browser.request("GET", "/v1/clear-site-data").header("sec-fetch-site", site).header("sec-fetch-mode", "navigate").send()).await;
+        let ask = async |site: &str, dest: &str, page: Option<&str>| {
+            let request = browser.request("GET", "/v1/clear-site-data").header("sec-fetch-site", site).header("sec-fetch-mode", "navigate").header("sec-fetch-dest", dest);
+            let request = match page {
+                Some(page) => request.header("referer", page),
+                None => request,
+            };
+            world.unchanged(request.send()).await
+        };
+        for (site, dest, page) in [
+            ("cross-site", "document", Some("https://app.example.com/")), ("", "document", None), ("x", "document", None), ("same-site", "document", None), ("same-site", "document", Some("https://blog.example.com/")),
+            ("same-site", "image", Some("https://app.example.com/")), ("same-origin", "image", None), ("same-origin", "iframe", None), ("none", "", None),
+        ] {
+            let answer = ask(site, dest, page).await;
             answer.refused(400, "origin_invalid");
-            assert!(answer.header("clear-site-data").is_none());
+            assert!(answer.header("clear-site-data").is_none(), "{site} {dest} {page:?}");
         }
-        for site in ["same-origin", "same-site", "none"] {
-            let answer = world.unchanged(browser.request("GET", "/v1/clear-site-data").header("sec-fetch-site", site).send()).await;
-            assert_eq!((answer.status, answer.header("clear-site-data")), (200, Some("\"*\"")));
+        for (site, dest, page) in [("same-origin", "empty", None), ("none", "document", None), ("same-site", "empty", Some("https://app.example.com/x")), ("same-site", "document", Some("https://app.example.com/"))] {
+            let answer = ask(site, dest, page).await;
+            assert_eq!((answer.status, answer.header("clear-site-data")), (200, Some("\"*\"")), "{site} {dest} {page:?}");
         }
         browser.mint(&session).await.ok();
     }
