@@ -26,6 +26,12 @@ fn check(config: &Config) -> Result<(), String> {
     if !matches!(config.server.scheme.as_str(), "http" | "https") {
         return Err("server.scheme must be https or http".to_owned());
     }
+    if config.server.tls.is_some() && config.server.scheme != "https" {
+        return Err(
+            "server.tls is set, and server.scheme is http; set server.scheme = \"https\""
+                .to_owned(),
+        );
+    }
     for instance in &config.instances {
         let host = instance.host.split(':').next().unwrap_or_default();
         if config.server.scheme == "http" && !usher_server::config_is_loopback(host) {
@@ -39,12 +45,6 @@ fn check(config: &Config) -> Result<(), String> {
                 instance.name
             ));
         }
-    }
-    if config.server.tls.is_some() && config.server.scheme != "https" {
-        return Err(
-            "server.tls is set, and server.scheme is http; set server.scheme = \"https\""
-                .to_owned(),
-        );
     }
     if config.mail.smtp_url.is_empty()
         && config

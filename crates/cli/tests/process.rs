@@ -408,6 +408,18 @@ fn wrong_keys_newer_schemas_and_bad_settings_stop_the_start_with_one_line() {
         ))
         .contains("password.min_length")
     );
+    for (server, told) in [
+        ("trusted_proxies=['10.0.0.0/99']", "10.0.0.0/99"),
+        ("tls={certificates=[]}", "server.tls.certificates"),
+        (
+            "tls={certificates=[{chain='/nowhere.pem',key='/nowhere.key'}]}",
+            "/nowhere.pem",
+        ),
+        ("scheme='http'\ntls={}", "server.tls is set"),
+    ] {
+        let text = format!("{database}{mail}[server]\nlisten='127.0.0.1:0'\n{server}\n{instance}");
+        assert!(serve(&text).contains(told), "{server}");
+    }
     assert!(serve(&format!("[database]\nurl='sqlite:/nowhere/at/all/x.db'\n{mail}[server]\nlisten='127.0.0.1:0'\n{instance}")).contains("cannot be opened"));
 
     // A database of a version to come.

@@ -4,20 +4,21 @@
 //! Invariants: a connection has a deadline at every stage (handshake, first byte of a head to its last, body, silence);
 //! one address holds a bounded share of the connections, unless it is this machine or a trusted proxy.
 //! Not here: what a request means (`surface`). Reference: RFC 9112, RFC 9113 §10.5, OWASP ASVS v5 12.1, 13.2.
+mod addresses;
 mod exchange;
 mod redirect;
 pub mod tls;
 mod watched;
 
 use crate::app::App;
+use addresses::Addresses;
 use hyper::body::Incoming as Body;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use tls::Tls;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -99,19 +100,20 @@ struct Shared {
     limits: Limits,
     purpose: Purpose,
     tls: Option<Arc<Tls>>,
-    by_address: Mutex<HashMap<IpAddr, usize>>,
+    addresses: Arc<Addresses>,
     ended: watch::Receiver<bool>,
 }
 
 /// Serves until `ended` says so, and then until the connections have finished what is under way.
 pub async fn serve(app: &Arc<App>, listening: Listening, ended: watch::Receiver<bool>) {
+    let addresses = Arc::new(Addresses::new(listening.limits.per_address));
     let shared = |purpose, tls| {
         Arc::new(Shared {
             app: Arc::clone(app),
             limits: listening.limits,
             purpose,
             tls,
-            by_address: Mutex::default(),
+            addresses: Arc::clone(&addresses),
             ended: ended.clone(),
         })
     };
@@ -153,46 +155,6 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     let _finished = places.acquire_many(all).await;
 }
 
-/// One connection's share of its address, given back when it ends.
-struct Share {
-    shared: Arc<Shared>,
-    address: IpAddr,
-}
-
-impl Drop for Share {
-    fn drop(&mut self) {
-        let mut held = self
-            .shared
-            .by_address
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = held.get_mut(&self.address) {
-            *count -= 1;
-            if *count == 0 {
-                held.remove(&self.address);
-            }
-        }
-    }
-}
-
-/// A share for one more connection, if the address has one left.
-fn share(shared: &Arc<Shared>, address: IpAddr) -> Option<Share> {
-    let mut held = shared
-        .by_address
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner);
-    let count = held.entry(address).or_default();
-    let exempt = address.is_loopback() || shared.app.options.trusts(&address);
-    if *count >= shared.limits.per_address && !exempt {
-        return None;
-    }
-    *count += 1;
-    Some(Share {
-        shared: Arc::clone(shared),
-        address,
-    })
-}
-
 fn take(
     shared: &Arc<Shared>,
     stream: TcpStream,
@@ -200,7 +162,8 @@ fn take(
     place: Option<OwnedSemaphorePermit>,
 ) {
     let address = peer.ip().to_canonical();
-    let Some(share) = share(shared, address) else {
+    let exempt = address.is_loopback() || shared.app.options.trusts(&address);
+    let Some(share) = shared.addresses.share(address, exempt) else {
         tracing::debug!("{address} has too many connections");
         return;
     };
