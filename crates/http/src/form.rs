@@ -350,7 +350,7 @@ fn check_one(field: &Field, value: &Value) -> Result<Value, Box<ApiError>> {
             let parsed = match value {
                 Value::Object(_) => value.clone(),
                 Value::String(s) if s.len() <= max * 2 => {
-                    serde_json::from_str(s).map_err(|_| wrong_type())?
+                    usher_types::json::parse(s.as_bytes()).map_err(|_| wrong_type())?
                 }
                 Value::String(_) => {
                     return Err(Box::new(

@@ -77,34 +77,47 @@ impl Url {
     }
 }
 
-/// `host[:port]` in lower case; `None` when it is neither a name nor an address.
+/// `host[:port]` in lower case, addresses in their one form; `None` when it is neither a name nor an address. A last label
+/// of digits makes a name an IPv4 address to browsers, in forms that only they read (`127.1`, `0x7f.1`): it is one in the
+/// plain form, or nothing.
 #[must_use]
 pub fn split_host(authority: &str) -> Option<(String, Option<u16>)> {
-    let (host, port) = if authority.starts_with('[') {
-        let end = authority.find(']')?;
-        (&authority[..=end], authority[end + 1..].strip_prefix(':'))
+    let (host, port) = if let Some(rest) = authority.strip_prefix('[') {
+        let (address, after) = rest.split_once(']')?;
+        let address: std::net::Ipv6Addr = address.parse().ok()?;
+        let port = match after {
+            "" => None,
+            port => Some(port.strip_prefix(':')?),
+        };
+        (format!("[{address}]"), port)
     } else {
-        authority
+        let (name, port) = authority
             .split_once(':')
-            .map_or((authority, None), |(h, p)| (h, Some(p)))
+            .map_or((authority, None), |(h, p)| (h, Some(p)));
+        (host_name(name)?, port)
     };
-    let named = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
-    let fits = if host.starts_with('[') {
-        host[1..host.len() - 1]
-            .parse::<std::net::Ipv6Addr>()
-            .is_ok()
-    } else {
-        !host.is_empty()
-            && host.len() <= 253
-            && host.bytes().all(named)
-            && !host.starts_with('.')
-            && !host.contains("..")
-    };
+    let digits = |p: &&str| p.bytes().all(|b| b.is_ascii_digit());
     let port = match port {
-        Some(p) => Some(p.parse().ok()?),
+        Some(p) => Some(Some(p).filter(digits)?.parse().ok()?),
         None => None,
     };
-    fits.then(|| (host.trim_end_matches('.').to_ascii_lowercase(), port))
+    Some((host, port))
+}
+
+/// A host name, or an IPv4 address, in lower case and without the root's dot.
+fn host_name(text: &str) -> Option<String> {
+    let named = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
+    let fits = text.len() <= 253 && text.bytes().all(named);
+    let name = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
+    if !fits || name.split('.').any(str::is_empty) {
+        return None;
+    }
+    let last = name.rsplit('.').next().unwrap_or_default();
+    let hexadecimal = last
+        .strip_prefix("0x")
+        .is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_hexdigit()));
+    let numeric = hexadecimal || last.bytes().all(|b| b.is_ascii_digit());
+    (!numeric || name.parse::<std::net::Ipv4Addr>().is_ok()).then_some(name)
 }
 
 /// True for this machine's own names: `localhost`, `*.localhost`, 127.0.0.0/8, `[::1]`.
@@ -157,8 +170,34 @@ mod tests {
             "https://.a.com",
             "data:text/html,x",
             "https://[::1",
+            "http://[::1].evil.com/",
+            "http://[::1]evil/",
+            "http://[::1]:/",
+            "http://[fe80::1%25lo]/",
+            "https://a.com:+443/",
+            "https://a.com:/",
+            "https://a..com/",
+            "https://a.com../",
+            "http://127.1/",
+            "http://0x7f.1/",
+            "http://2130706433/",
+            "http://0177.0.0.1/",
+            "http://1.2.3.4.5/",
+            "http://a.0x/",
         ] {
             assert_eq!(Url::parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn hosts_and_addresses_have_one_form() {
+        for (text, host, port) in [
+            ("App.Example.COM.", "app.example.com", None),
+            ("127.0.0.1:80", "127.0.0.1", Some(80)),
+            ("[0:0:0:0:0:0:0:1]:4500", "[::1]", Some(4500)),
+            ("LOCALHOST", "localhost", None),
+        ] {
+            assert_eq!(split_host(text), Some((host.to_owned(), port)), "{text}");
         }
     }
 

@@ -2,6 +2,7 @@
 pub mod clock;
 pub mod error;
 pub mod id;
+pub mod json;
 pub mod secret;
 
 pub use clock::{Clock, Timestamp};

@@ -21,7 +21,7 @@ pub struct Verified {
 /// Why a token is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JwtError {
-    /// Longer than [`MAX_LEN`], not three parts of strict base64url, or not JSON objects.
+    /// Longer than [`MAX_LEN`], not three parts of strict base64url, or not JSON objects that name every member once.
     Malformed,
     /// `alg` is not RS256.
     Algorithm,
@@ -162,7 +162,10 @@ fn verify_typ(
 }
 
 fn object(json: &[u8]) -> Result<Map<String, Value>, JwtError> {
-    serde_json::from_slice(json).map_err(|_| JwtError::Malformed)
+    match usher_types::json::parse(json) {
+        Ok(Value::Object(members)) => Ok(members),
+        _ => Err(JwtError::Malformed),
+    }
 }
 
 #[cfg(test)]

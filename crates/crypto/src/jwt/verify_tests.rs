@@ -181,7 +181,17 @@ fn stray_bits_of_the_last_character_are_refused() {
 #[test]
 fn parts_that_are_not_objects_are_refused() {
     let header = r#"{"alg":"RS256","kid":"ins_1","typ":"JWT"}"#;
-    for part in ["", "[]", "1", "null", "{", "{}x", "\"{}\""] {
+    for part in [
+        "",
+        "[]",
+        "1",
+        "null",
+        "{",
+        "{}x",
+        "\"{}\"",
+        r#"{"alg":"none","alg":"RS256","kid":"ins_1"}"#,
+        r#"{"alg":"RS256","kid":"ins_1","\u0061lg":"RS256"}"#,
+    ] {
         assert_eq!(refusal(&forge(header, part)), JwtError::Malformed, "{part}");
         assert_eq!(refusal(&forge(part, CLAIMS)), JwtError::Malformed, "{part}");
     }

@@ -117,7 +117,11 @@ pub fn forget(app: &crate::app::App, session: &str) {
         .retain(|(id, _), _| id != session);
 }
 
-/// The claims of a token of this instance whose signature holds. Its times are the caller's to check.
+/// Seconds that another node's clock may be ahead of ours.
+const AHEAD_SECS: i64 = 5;
+
+/// The claims of a token of this instance whose signature holds, and that was not made in the future. Whether it has expired is
+/// the caller's to check.
 #[must_use]
 pub fn verify(cx: &Cx, token: &str) -> Option<Value> {
     let find = |kid: &str| {
@@ -131,7 +135,9 @@ pub fn verify(cx: &Cx, token: &str) -> Option<Value> {
     let session = verified.header.get("cat").and_then(Value::as_str) == Some("cl_B7d4PD111AAA");
     // A handshake token carries the same category and no session: it is none.
     let named = verified.claims.get("sid").is_some_and(Value::is_string);
-    (session && named).then_some(verified.claims)
+    let made = verified.claims.get("iat").and_then(Value::as_i64);
+    let past = made.is_none_or(|iat| iat <= cx.now.secs().saturating_add(AHEAD_SECS));
+    (session && named && past).then_some(verified.claims)
 }
 
 /// The session that a valid session token of this instance is of; it may have ended meanwhile.
@@ -140,8 +146,9 @@ pub fn session_of(cx: &Cx, token: &str) -> Option<SessionId> {
     let claims = verify(cx, token)?;
     let secs = |name: &str| claims.get(name).and_then(Value::as_i64);
     let now = cx.now.secs();
-    let valid =
-        secs("exp").is_some_and(|exp| exp > now) && secs("nbf").is_some_and(|nbf| nbf <= now);
+    let valid = secs("exp").is_some_and(|exp| exp > now)
+        && secs("nbf").is_some_and(|nbf| nbf <= now)
+        && secs("iat").is_some();
     claims
         .get("sid")
         .and_then(Value::as_str)

@@ -7,7 +7,7 @@ use usher_types::Result;
 use usher_types::error::codes as refuse;
 
 /// Fields at most, in a query or a body: far above what any operation takes. Grouping them costs their square.
-const FIELDS_LIMIT: usize = 1000;
+pub const FIELDS_LIMIT: usize = 1000;
 
 /// The pairs of a query or a form; `None` when they do not decode or are too many.
 pub fn pairs(text: &str) -> Option<Vec<(String, String)>> {
@@ -41,7 +41,7 @@ pub fn decode(request: &Incoming, json_default: bool) -> Result<Raw> {
         .to_ascii_lowercase();
     let text = std::str::from_utf8(body).map_err(|_| refuse::request_body_invalid())?;
     match kind.as_str() {
-        "application/json" => match serde_json::from_str(text) {
+        "application/json" => match usher_types::json::parse(text.as_bytes()) {
             Ok(Value::Object(fields)) if fields.len() <= FIELDS_LIMIT => {
                 Ok(fields.into_iter().collect())
             }

@@ -38,6 +38,11 @@ mod browser;
 mod server;
 mod world;
 
+mod attacks_accounts;
+mod attacks_input;
+mod attacks_jwt;
+mod attacks_sessions;
+mod attacks_tenants;
 mod authorization;
 mod claims;
 mod cookies;
