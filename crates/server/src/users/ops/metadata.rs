@@ -81,8 +81,8 @@ pub fn apply(user: &mut UserRow, new: &Metadata, how: How) -> Result<(), ApiErro
     }
 }
 
-/// RFC 7396 §2. What is new goes through the same rules, so that no null is stored below a merged object.
-fn merge(target: &mut Map<String, Value>, patch: &Map<String, Value>) {
+/// Merges a patch into an object (RFC 7396 §2). What is new goes through the same rules, so that no null is stored below a merged object.
+pub fn merge(target: &mut Map<String, Value>, patch: &Map<String, Value>) {
     for (key, value) in patch {
         match value {
             Value::Null => {

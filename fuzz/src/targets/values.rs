@@ -1,0 +1,213 @@
+//! Parsers of structured values: JSON, bodies, metadata, configuration.
+use super::{owned, text};
+use crate::Target;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method};
+use serde_json::{Map, Value};
+use usher_server::config::Config;
+use usher_server::instances::settings::Settings;
+use usher_server::surface::{Incoming, body};
+use usher_server::users::ops::metadata::merge;
+use usher_types::json;
+
+const JSON_WORDS: &[&str] = &[
+    "{",
+    "}",
+    "[",
+    "]",
+    ":",
+    ",",
+    "\"a\"",
+    "\"\\u0061\"",
+    "null",
+    "1",
+    "-0",
+    "1e5",
+    "0.1",
+    "{\"a\":1}",
+    "\"__proto__\"",
+    "\\ud800",
+    "[[[[[[[[",
+];
+
+/// Our reading of JSON is the usual one, less the objects that have two readings.
+pub(super) const JSON: Target = Target {
+    name: "json",
+    seeds: || {
+        owned(&[
+            "{\"a\":[1,-2.5,true,null,\"x\"],\"b\":{\"c\":{}}}",
+            "[]",
+            "\"\\u00e9\"",
+            "{\"a\":1,\"a\":2}",
+        ])
+    },
+    words: JSON_WORDS,
+    run: |input| {
+        let usual = serde_json::from_slice::<Value>(input);
+        match (json::parse(input), usual) {
+            (Ok(ours), Ok(usual)) => {
+                assert_eq!(ours, usual);
+                let written = ours.to_string();
+                assert_eq!(json::parse(written.as_bytes()).ok(), Some(ours));
+                true
+            }
+            (Ok(ours), Err(e)) => panic!("only we read {ours}: {e}"),
+            (Err(e), Ok(_)) => {
+                assert!(e.to_string().contains("named twice"), "{e}");
+                false
+            }
+            (Err(_), Err(_)) => false,
+        }
+    },
+};
+
+/// A body decodes to a bounded list of named values, or is refused with a 4xx.
+pub(super) const BODY: Target = Target {
+    name: "body",
+    seeds: || {
+        owned(&[
+            "j{\"first_name\":\"Ada\",\"unsafe_metadata\":{\"a\":1}}",
+            "ffirst_name=Ada&ids[]=1&ids[]=2",
+            "x",
+            "tplain",
+        ])
+    },
+    words: JSON_WORDS,
+    run: |input| {
+        let (kind, content) = match input.split_first() {
+            Some((b'j', rest)) => ("application/json", rest),
+            Some((b'f', rest)) => ("application/x-www-form-urlencoded", rest),
+            Some((b't', rest)) => ("text/plain", rest),
+            Some((_, rest)) => ("Application/JSON; charset=utf-8", rest),
+            None => ("", &[][..]),
+        };
+        let mut headers = HeaderMap::new();
+        headers.insert("content-type", HeaderValue::from_static(kind));
+        let request = Incoming {
+            method: Method::POST,
+            path: "/".to_owned(),
+            query: String::new(),
+            headers,
+            body: Some(Bytes::copy_from_slice(content)),
+            peer: [127, 0, 0, 1].into(),
+        };
+        match body::decode(&request, false) {
+            Ok(raw) => {
+                assert!(raw.len() <= usher_http::percent::MAX_PAIRS);
+                let mut names: Vec<&String> = raw.iter().map(|(name, _)| name).collect();
+                names.sort();
+                names.dedup();
+                assert_eq!(names.len(), raw.len(), "one name, one value");
+                !content.is_empty()
+            }
+            Err(usher_types::Error::Api(refusal)) => {
+                assert!((400..500).contains(&refusal.status));
+                false
+            }
+            Err(fault) => panic!("{fault:?}"),
+        }
+    },
+};
+
+fn object(bytes: &[u8]) -> Option<Map<String, Value>> {
+    match json::parse(bytes) {
+        Ok(Value::Object(members)) => Some(members),
+        _ => None,
+    }
+}
+
+/// A merge (RFC 7396) stores no null below an object of the patch, says the same twice, and touches nothing unnamed.
+pub(super) const METADATA: Target = Target {
+    name: "metadata",
+    seeds: || {
+        owned(&[
+            "{\"a\":1,\"b\":{\"c\":2}}\n{\"a\":null,\"b\":{\"d\":3}}",
+            "{}\n{\"a\":{\"b\":{\"c\":null}}}",
+            "{\"__proto__\":1}\n{\"__proto__\":{\"a\":[null]}}",
+        ])
+    },
+    words: JSON_WORDS,
+    run: |input| {
+        let mut halves = input.splitn(2, |b| *b == b'\n');
+        let (Some(target), Some(patch)) = (
+            halves.next().and_then(object),
+            halves.next().and_then(object),
+        ) else {
+            return false;
+        };
+        let mut merged = target.clone();
+        merge(&mut merged, &patch);
+        let mut twice = merged.clone();
+        merge(&mut twice, &patch);
+        assert_eq!(merged, twice);
+        for (name, value) in &patch {
+            match value {
+                Value::Null => assert!(!merged.contains_key(name)),
+                Value::Object(_) => assert!(merged[name].is_object()),
+                other => assert_eq!(&merged[name], other),
+            }
+        }
+        for (name, value) in target.iter().filter(|(name, _)| !patch.contains_key(*name)) {
+            assert_eq!(merged.get(name), Some(value));
+        }
+        true
+    },
+};
+
+/// A configuration is read, or refused in one line.
+pub(super) const CONFIG: Target = Target {
+    name: "config",
+    seeds: || {
+        owned(&[
+            "[server]\nlisten = \"127.0.0.1:4500\"\n[[instances]]\nname = \"a\"\nhost = \"clerk.example.com\"\n[instances.settings.password]\nmin_length = 8",
+            "[database]\nurl = \"sqlite:usher.db\"\nconnections = 4",
+        ])
+    },
+    words: &[
+        "[server]\n",
+        "[[instances]]\n",
+        "name = ",
+        "host = ",
+        "\"\"\"",
+        "= -1",
+        "= 1e999",
+        "'a.b'",
+        "[instances.settings]\n",
+        "true",
+        "\n",
+    ],
+    run: |input| match Config::parse(&text(input)) {
+        Ok(config) => {
+            for instance in &config.instances {
+                assert!(usher_http::origin::split_host(&instance.host).is_some());
+                assert!(instance.settings.check().is_ok());
+            }
+            true
+        }
+        Err(line) => {
+            assert!(!line.contains('\n') && !line.is_empty());
+            false
+        }
+    },
+};
+
+/// Settings that are taken are written and read again as themselves.
+pub(super) const SETTINGS: Target = Target {
+    name: "settings",
+    seeds: || {
+        vec![
+            serde_json::to_vec(&Settings::default()).unwrap_or_default(),
+            b"{}".to_vec(),
+        ]
+    },
+    words: JSON_WORDS,
+    run: |input| {
+        let Ok(settings) = serde_json::from_slice::<Settings>(input) else {
+            return false;
+        };
+        let written = serde_json::to_string(&settings).expect("settings are JSON");
+        let again: Settings = serde_json::from_str(&written).expect("settings are read back");
+        assert_eq!(serde_json::to_string(&again).ok(), Some(written));
+        settings.check().is_ok()
+    },
+};
