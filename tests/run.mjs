@@ -1,7 +1,7 @@
 // `make test`: installs what the tests need where it may, runs every test on both databases, drives the official SDKs
 // and a real browser against the built server, holds the exchanges of the whole run against the reference where it is
 // there, and prints the counts. Plain Node, no packages.
-import { spawn, spawnSync } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -10,10 +10,16 @@ import { dirname, join, resolve } from "node:path";
 const root = resolve(import.meta.dirname, "..");
 const target = resolve(root, process.env.CARGO_TARGET_DIR || "target");
 const exchanges = join(target, "exchanges.jsonl");
+const results = join(target, "tests.json");
+const figures = join(target, "figures.jsonl");
+const e2eResults = join(target, "e2e.json");
 const isRoot = process.getuid?.() === 0;
 let passed = 0;
 let failed = 0;
 let skipped = 0;
+// Each test that ran, by its path, and whether it passed.
+const cases = [];
+const began = Date.now();
 
 const has = (tool) => spawnSync("sh", ["-c", `command -v ${tool}`]).status === 0;
 const say = (line) => console.log(`\n== ${line}`);
@@ -67,7 +73,10 @@ async function postgres() {
   return { url: `postgres://usher@127.0.0.1:${port}/postgres`, stop() { sh(`${bin}/pg_ctl -D ${dir}/data -m immediate stop`); rmSync(dir, { recursive: true, force: true }); } };
 }
 
+const git = (...args) => { try { return execFileSync("git", args, { cwd: root, encoding: "utf8" }).trim(); } catch { return ""; } };
+
 function count(text) {
+  for (const m of text.matchAll(/^test (\S+)(?: - should panic)? \.\.\. (ok|FAILED)/gm)) cases.push({ name: m[1], passed: m[2] === "ok" });
   for (const m of text.matchAll(/^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored/gm)) {
     passed += Number(m[1]); failed += Number(m[2]); skipped += Number(m[3]);
   }
@@ -101,12 +110,12 @@ async function contract() {
     python = join(venv, "bin/python");
     spawnSync(python, ["-m", "pip", "install", "-q", "pyyaml", "openapi-schema-validator"], { stdio: "inherit" });
   }
-  const figures = join(target, "contract.json");
+  const summary = join(target, "contract.json");
   // The tool reads its documents anew for every exchange; once is enough.
   const once = "import functools, sys; sys.path.insert(0, sys.argv[1]); import contract; contract.Spec = functools.cache(contract.Spec); sys.argv = sys.argv[1:]; sys.exit(contract.main())";
-  await step("the exchanges of this run against the reference", python, ["-c", once, dirname(tool), "check", exchanges, "--waive", "contract/waivers.txt", "--json", figures]);
-  if (!existsSync(figures)) return;
-  const { fapi, bapi } = JSON.parse(readFileSync(figures, "utf8"));
+  await step("the exchanges of this run against the reference", python, ["-c", once, dirname(tool), "check", exchanges, "--waive", "contract/waivers.txt", "--json", summary]);
+  if (!existsSync(summary)) return;
+  const { fapi, bapi } = JSON.parse(readFileSync(summary, "utf8"));
   for (const [name, { succeeded }, least] of [["FAPI", fapi, 40], ["BAPI", bapi, 40]]) {
     const enough = succeeded >= least;
     console.log(`${name}: ${succeeded} operations have succeeded (at least ${least})${enough ? "" : ": TOO FEW"}`);
@@ -115,17 +124,31 @@ async function contract() {
 }
 
 mkdirSync(target, { recursive: true });
+// `make evidence` runs the tests only where nothing has changed since they ran.
+const commit = git("rev-parse", "HEAD");
+const clean = git("status", "--porcelain") === "";
+if (process.argv.includes("--unless-current") && existsSync(results)) {
+  const last = JSON.parse(readFileSync(results, "utf8"));
+  if (clean && last.clean && last.commit === commit && last.failed === 0) {
+    console.log(`the tests of ${commit.slice(0, 9)} have run: ${last.passed} passed`);
+    process.exit(0);
+  }
+}
+for (const old of [results, figures, e2eResults]) rmSync(old, { force: true });
 rmSync(exchanges, { force: true });
 writeFileSync(exchanges, "");
 ensure([["chromium"], ["psql"], ["python3"]], ["chromium", "postgresql", "python3-venv"]);
 const server = await postgres();
 process.on("exit", () => server.stop());
 for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(130));
-const env = { USHER_TEST_POSTGRES: server.url, EXCHANGES: exchanges, RUST_BACKTRACE: "1" };
-await step("unit and integration tests, on SQLite and PostgreSQL", "cargo", ["test", "--workspace", "--quiet", "--no-fail-fast"], env);
+const env = { USHER_TEST_POSTGRES: server.url, EXCHANGES: exchanges, USHER_FIGURES: figures, RUST_BACKTRACE: "1" };
+await step("unit and integration tests, on SQLite and PostgreSQL", "cargo", ["test", "--workspace", "--no-fail-fast"], env);
 await step("the server's binary", "cargo", ["build", "--quiet", "--package", "usher"]);
 const binary = join(target, "debug/usher");
-await step("official SDKs and a real browser", "node", ["tests/e2e/run.mjs"], { ...env, USHER_BIN: binary });
+await step("official SDKs and a real browser", "node", ["tests/e2e/run.mjs"], { ...env, USHER_BIN: binary, E2E_RESULTS: e2eResults });
+if (existsSync(e2eResults)) cases.push(...JSON.parse(readFileSync(e2eResults, "utf8")));
 await contract();
+const seconds = Math.round((Date.now() - began) / 1000);
+writeFileSync(results, `${JSON.stringify({ commit, clean, at: new Date(began).toISOString(), seconds, passed, failed, skipped, cases })}\n`);
 console.log(`\n${passed} passed, ${failed} failed, ${skipped} skipped`);
 process.exit(failed === 0 ? 0 : 1);

@@ -4,7 +4,7 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { fileURLToPath } from 'node:url';
@@ -44,13 +44,16 @@ if (wanted.includes('python')) {
 }
 
 let passed = 0, failed = 0;
+// What `make evidence` counts: each test by its suite and title.
+const cases = [];
+const note = (event, ok) => cases.push({ name: `e2e/${basename(event.file ?? '').replace('.test.mjs', '')}: ${event.name}`, passed: ok });
 
 const files = wanted.filter(name => name !== 'python').map(name => join(here, `${name}.test.mjs`));
 if (files.length > 0) {
   const events = run({ files, concurrency: 2, timeout: 120_000 });
   const counted = event => event.details?.type !== 'suite' && !event.skip && !event.todo;
-  events.on('test:pass', event => { if (counted(event)) passed += 1; });
-  events.on('test:fail', event => { if (counted(event)) failed += 1; });
+  events.on('test:pass', event => { if (counted(event)) { passed += 1; note(event, true); } });
+  events.on('test:fail', event => { if (counted(event)) { failed += 1; note(event, false); } });
   const report = events.compose(spec);
   report.pipe(process.stdout, { end: false });
   await new Promise(done => report.once('end', done));
@@ -76,5 +79,6 @@ if (wanted.includes('python')) {
 }
 
 if (passed + failed === 0) failed = 1;
+if (process.env.E2E_RESULTS) writeFileSync(process.env.E2E_RESULTS, JSON.stringify(cases));
 console.log(`e2e: ${passed} passed, ${failed} failed`);
 process.exit(failed === 0 ? 0 : 1);

@@ -16,7 +16,7 @@ const DECISION: usize = 60;
 
 /// Checks the sizes.
 pub(crate) fn run(root: &Path) -> Result<Report, String> {
-    let sources = files::rust(root, &["crates", "tests", "xtask"])?;
+    let sources = files::rust(root, &["crates", "tests", "xtask", "fuzz"])?;
     let sizes: Vec<(String, usize)> = sources
         .into_iter()
         .map(|f| (f.path, f.text.lines().count()))

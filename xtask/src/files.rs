@@ -71,12 +71,15 @@ pub(crate) fn output(root: &Path, program: &str, arguments: &[&str]) -> Option<V
     done.status.success().then_some(done.stdout)
 }
 
+/// Where builds and their figures go.
+pub(crate) fn target(root: &Path) -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |t| root.join(t))
+}
+
 /// The OpenAPI document that the server prints: by `$USHER_BIN`, or the debug build.
 pub(crate) fn openapi(root: &Path, api: &str) -> Result<String, String> {
-    let target =
-        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |t| root.join(t));
-    let binary =
-        std::env::var_os("USHER_BIN").map_or_else(|| target.join("debug/usher"), PathBuf::from);
+    let binary = std::env::var_os("USHER_BIN")
+        .map_or_else(|| target(root).join("debug/usher"), PathBuf::from);
     let printed = output(root, &binary.to_string_lossy(), &["openapi", api]).ok_or_else(|| {
         format!(
             "{} openapi {api} does not run; build it with `cargo build --package usher`",

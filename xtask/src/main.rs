@@ -1,10 +1,14 @@
 //! Repository chores. `cargo xtask` lists them; `make check` runs them. Each prints one summary line and fails with one
 //! line per finding: `file:line: what is wrong`.
 mod budget;
+mod claims;
 mod documents;
+mod evidence;
 mod files;
 mod layers;
+mod sbom;
 mod source;
+mod tests;
 mod unserved;
 mod words;
 
@@ -24,7 +28,10 @@ const MENU: &str = "cargo xtask layers                who may write which table,
 cargo xtask budget                sizes of files and documents
 cargo xtask words                 words that do not belong into the project
 cargo xtask unserved [--write]    contract/unserved.txt lists nothing that is served, and only shrinks
-cargo xtask openapi [--write]     openapi/*.json equal what the server prints";
+cargo xtask openapi [--write]     openapi/*.json equal what the server prints
+cargo xtask claims                every row of docs/security/*.tsv names tests that exist
+cargo xtask sbom                  the bill of materials, held against Cargo.lock, into the target folder
+cargo xtask evidence              what the last run of the tests proved, into target/evidence.json";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -42,6 +49,9 @@ fn main() -> ExitCode {
         ["unserved", "--write"] => ("unserved", unserved::run(&root, true)),
         ["openapi"] => ("openapi", documents::run(&root, false)),
         ["openapi", "--write"] => ("openapi", documents::run(&root, true)),
+        ["claims"] => ("claims", claims::run(&root)),
+        ["sbom"] => ("sbom", sbom::run(&root)),
+        ["evidence"] => ("evidence", evidence::run(&root)),
         _ => {
             say(MENU);
             return if words.is_empty() {
@@ -79,6 +89,6 @@ fn conclude(name: &str, root: &Path, outcome: Result<Report, String>) -> ExitCod
 }
 
 /// Prints a line. A closed pipe is not our problem.
-fn say(line: &str) {
+pub(crate) fn say(line: &str) {
     let _closed = writeln!(std::io::stdout().lock(), "{line}");
 }
