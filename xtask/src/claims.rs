@@ -1,6 +1,6 @@
 //! The tables of claims in `docs/security`: what we say that we do, and the tests that say so. A table is tab-separated;
 //! its first line names the columns, its last column but one names tests, its last says why there are none.
-use crate::tests::Tests;
+use crate::named::Tests;
 use crate::{Report, files};
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -1,6 +1,6 @@
 //! `target/evidence.json`: what the last run of the tests proved, counted from what ran. Reads what `make test`, the
 //! fuzzers and the bill of materials left in the target folder; types no number in.
-use crate::tests::split;
+use crate::named::split;
 use crate::{Report, claims, files, sbom};
 use serde_json::{Map, Value, json};
 use std::path::Path;
@@ -101,7 +101,7 @@ pub(crate) fn run(root: &Path) -> Result<Report, String> {
             json!({ "rows": read.len(), "verified": held }),
         );
     }
-    let bill = std::fs::read(files::target(root).join(sbom::PATH))
+    let bill = std::fs::read_to_string(files::target(root).join(sbom::PATH))
         .map_err(|_| "the bill of materials is not there; cargo xtask sbom makes it")?;
     let sums = std::fs::read_to_string(files::target(root).join("figures.jsonl"))
         .map(|text| figures(&text))
@@ -129,7 +129,7 @@ pub(crate) fn run(root: &Path) -> Result<Report, String> {
         "power_cut_losses": sum("power_cut_losses"),
         "figures": sums,
         "contract": { "fapi_operations_succeeded": contract["fapi"]["succeeded"], "bapi_operations_succeeded": contract["bapi"]["succeeded"] },
-        "sbom": { "file": sbom::PATH, "sha256": usher_crypto::digest::sha256_hex(&bill), "components": serde_json::from_slice::<Value>(&bill).ok().and_then(|b| b["components"].as_array().map(Vec::len)) },
+        "sbom": { "file": sbom::PATH, "sha256": usher_crypto::digest::sha256_hex(&bill), "components": serde_json::from_str::<Value>(&bill).ok().and_then(|b| b["components"].as_array().map(Vec::len)) },
         "tools": {
             "rustc": said(root, "rustc", &["--version"]), "node": said(root, "node", &["--version"]), "chromium": said(root, "chromium", &["--version"]),
             "postgresql": said(root, "psql", &["--version"]), "cargo-deny": said(root, "cargo-deny", &["--version"]),

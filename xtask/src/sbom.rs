@@ -157,6 +157,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn every_locked_package_is_in_the_bill_of_materials() {
+        let (document, findings) = document(&files::root()).unwrap();
+        assert_eq!(findings, Vec::<String>::new());
+        let components = document["components"].as_array().unwrap();
+        let named = |name: &str| components.iter().find(|c| c["name"] == name).unwrap();
+        assert_eq!(named("aws-lc-rs")["hashes"][0]["alg"], "SHA-256");
+        assert!(named("@clerk/clerk-js")["properties"][0]["value"].is_string());
+        let licensed = components.iter().filter(|c| c["licenses"].is_array());
+        assert!(licensed.count() > components.len() / 2);
+        assert!(!document["dependencies"].as_array().unwrap().is_empty());
+    }
+
+    #[test]
     fn lock_files_are_read() {
         let cargo = lock(
             "version = 4\n\n[[package]]\nname = \"a\"\nversion = \"1.0.0\"\nsource = \"x\"\nchecksum = \"ff\"\n\n[[package]]\nname = \"own\"\nversion = \"0.1.0\"\n",

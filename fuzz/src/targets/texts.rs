@@ -75,7 +75,6 @@ pub(super) const PERCENT: Target = Target {
         let Some(pairs) = percent::pairs(&text) else {
             return false;
         };
-        assert!(pairs.len() <= percent::MAX_PAIRS);
         assert!(pairs.iter().map(|(n, v)| n.len() + v.len()).sum::<usize>() <= text.len());
         let again: Vec<String> = pairs
             .iter()

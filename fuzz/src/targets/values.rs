@@ -93,7 +93,7 @@ pub(super) const BODY: Target = Target {
         };
         match body::decode(&request, false) {
             Ok(raw) => {
-                assert!(raw.len() <= usher_http::percent::MAX_PAIRS);
+                assert!(raw.len() <= body::FIELDS_LIMIT);
                 let mut names: Vec<&String> = raw.iter().map(|(name, _)| name).collect();
                 names.sort();
                 names.dedup();

@@ -130,7 +130,7 @@ both! {
         let fresh = world.server().post(&format!("/v1/sessions/{session}/refresh"), body).await;
         let text = fresh.ok().to_string();
         assert!(!text.contains("planted") && !text.contains("evil.example") && !text.contains("c=d"), "{text}");
-        let own = [format!("__session_{suffix}="), "__session=".to_owned()];
+        let own = [format!("__session_{suffix}="), format!("__refresh_{suffix}="), "__session=".to_owned()];
         for line in fresh.ok()["cookies"].as_array().unwrap() {
             let line = line.as_str().unwrap();
             assert!(own.iter().any(|o| line.starts_with(o.as_str())) && line.contains("; SameSite=Lax") && !line.contains("Domain="), "{line}");

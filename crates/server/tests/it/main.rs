@@ -41,6 +41,7 @@ mod world;
 mod attacks_accounts;
 mod attacks_input;
 mod attacks_jwt;
+mod attacks_pages;
 mod attacks_sessions;
 mod attacks_tenants;
 mod authorization;

@@ -16,6 +16,7 @@ where
         set.spawn(request);
     }
     let mut seen = BTreeMap::new();
+    crate::world::figure("race_attempts", set.len());
     while let Some(answer) = set.join_next().await {
         let answer = answer.unwrap();
         if answer.status != 200 {
@@ -26,13 +27,20 @@ where
     seen
 }
 
+/// What may happen once happened once; a second winner is counted before the test fails.
+fn one_winner(seen: &BTreeMap<u16, usize>) {
+    let winners = seen.get(&200).copied().unwrap_or(0);
+    crate::world::figure("race_extra_winners", winners.saturating_sub(1));
+    assert_eq!(winners, 1, "{seen:?}");
+}
+
 both! {
     async fn one_sign_up_code_makes_one_user_whoever_is_first(world: World) {
         let ada = world.browser();
         let id = ada.pending_sign_up("ada@example.com").await;
         let code = world.code("ada@example.com").await;
         let seen = tally((0..MANY).map(|_| { let (b, id, code) = (ada.thief(), id.clone(), code.clone()); async move { b.attempt_sign_up(&id, &code).await } })).await;
-        assert_eq!(seen.get(&200), Some(&1), "{seen:?}");
+        one_winner(&seen);
         assert!(seen.keys().all(|s| *s < 500), "{seen:?}");
         assert_eq!((world.count("users").await, world.count("sessions").await, world.count("email_addresses").await), (1, 1, 1));
     }
@@ -43,7 +51,7 @@ both! {
         let id = ada.pending_sign_in("ada@example.com").await;
         let code = world.code("ada@example.com").await;
         let seen = tally((0..MANY).map(|_| { let (b, id, code) = (ada.thief(), id.clone(), code.clone()); async move { b.attempt_code(&id, &code).await } })).await;
-        assert_eq!(seen.get(&200), Some(&1), "{seen:?}");
+        one_winner(&seen);
         assert!(seen.keys().all(|s| *s < 500), "{seen:?}");
         assert_eq!(world.count("sessions").await, 1);
     }
