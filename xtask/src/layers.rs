@@ -9,6 +9,7 @@ const SERVER: &str = "crates/server/src/";
 
 /// Law 1: who writes which table.
 const OWNERS: &[(&str, &[&str])] = &[
+    ("access", &["listed_identifiers"]),
     ("clients", &["clients", "handshakes"]),
     ("identifiers", &["email_addresses"]),
     (

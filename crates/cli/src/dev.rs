@@ -71,6 +71,7 @@ pub(crate) async fn run(
         exchanges: std::env::var_os("EXCHANGES")
             .filter(|path| !path.is_empty())
             .map(Into::into),
+        disposable_domains: std::collections::HashSet::new(),
         mail_from: "Usher <no-reply@localhost>".to_owned(),
     };
     let app = App::start(db.clone(), master.clone(), rng, clock, options)

@@ -5,6 +5,7 @@ use tokio::net::TcpListener;
 use usher_crypto::rng::Rng;
 use usher_crypto::seal::Master;
 use usher_notify::Mailer;
+use usher_server::access::disposable;
 use usher_server::app::{App, Options};
 use usher_server::config::Config;
 use usher_server::instances::setup::{self, Tools, Wanted};
@@ -160,6 +161,7 @@ pub(crate) async fn run(path: &Path) -> Result<(), String> {
         api_host: config.server.api_host.clone(),
         trusted_proxies: config.server.proxies()?,
         exchanges: None,
+        disposable_domains: disposable_domains(config.access.disposable_domains_file.as_deref())?,
         mail_from: config.mail.from.clone(),
     };
     let app = App::start(db, master, rng, clock, options)
@@ -197,4 +199,14 @@ pub(crate) async fn migrate(path: &Path, check: bool) -> Result<(), String> {
     db.close().await;
     say(&format!("{ran} migrations ran"));
     Ok(())
+}
+
+/// The operator's list of disposable mail domains; none without a file.
+fn disposable_domains(file: Option<&Path>) -> Result<std::collections::HashSet<String>, String> {
+    let Some(file) = file else {
+        return Ok(std::collections::HashSet::new());
+    };
+    let at = |what: String| format!("access.disposable_domains_file: {}: {what}", file.display());
+    let text = std::fs::read_to_string(file).map_err(|e| at(e.to_string()))?;
+    disposable::read(&text).map_err(|line| at(format!("line {line} is no domain")))
 }

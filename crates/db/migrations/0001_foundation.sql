@@ -62,6 +62,7 @@ CREATE TABLE users (
   locked BOOLEAN NOT NULL,
   locked_until BIGINT,
   failed_attempts BIGINT NOT NULL,
+  password_failures BIGINT NOT NULL,
   delete_self_enabled BOOLEAN NOT NULL,
   create_organization_enabled BOOLEAN NOT NULL,
   create_organizations_limit BIGINT,
@@ -103,6 +104,18 @@ CREATE TABLE email_addresses (
 CREATE UNIQUE INDEX email_addresses_claimed ON email_addresses (instance_id, email_normal) WHERE claimed;
 CREATE INDEX email_addresses_normal ON email_addresses (instance_id, email_normal);
 CREATE INDEX email_addresses_user ON email_addresses (instance_id, user_id, created_at, id);
+CREATE TABLE listed_identifiers (
+  instance_id TEXT NOT NULL,
+  id TEXT NOT NULL,
+  list TEXT NOT NULL,
+  identifier TEXT NOT NULL,
+  identifier_normal TEXT NOT NULL,
+  identifier_type TEXT NOT NULL,
+  created_at BIGINT NOT NULL,
+  updated_at BIGINT NOT NULL,
+  PRIMARY KEY (instance_id, id)
+);
+CREATE UNIQUE INDEX listed_identifiers_normal ON listed_identifiers (instance_id, list, identifier_normal);
 
 -- Browsers, their sessions and their attempts.
 CREATE TABLE clients (

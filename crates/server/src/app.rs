@@ -26,6 +26,8 @@ pub struct Options {
     pub trusted_proxies: Vec<Network>,
     /// Where every API exchange is written, for tests; never in production, because it holds secrets.
     pub exchanges: Option<std::path::PathBuf>,
+    /// Disposable mail domains beyond our own list.
+    pub disposable_domains: std::collections::HashSet<String>,
     /// Sender of mail, as `Name <address>` or an address.
     pub mail_from: String,
 }

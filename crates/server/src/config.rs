@@ -22,6 +22,9 @@ pub struct Config {
     /// How mail goes out.
     #[serde(default)]
     pub mail: Mail,
+    /// Who may not join.
+    #[serde(default)]
+    pub access: Access,
     /// What it serves.
     #[serde(default)]
     pub instances: Vec<InstanceConfig>,
@@ -117,6 +120,14 @@ impl Default for Mail {
             from: "no-reply@localhost".to_owned(),
         }
     }
+}
+
+/// `[access]`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Access {
+    /// A file with further disposable mail domains, one a line; read at the start.
+    pub disposable_domains_file: Option<PathBuf>,
 }
 
 /// `[[instances]]`.

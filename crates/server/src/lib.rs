@@ -2,6 +2,7 @@
 //! Read `app.rs` (what a process has), `cx.rs` (what a request has), `route.rs` (what an operation declares) first.
 #![recursion_limit = "512"]
 
+pub mod access;
 pub mod app;
 pub mod clients;
 pub mod config;
@@ -25,6 +26,7 @@ pub mod verifications;
 /// Every operation that is served, of both surfaces. A new slice adds its line here.
 pub fn operations() -> impl Iterator<Item = &'static route::Op> {
     [
+        access::bapi::OPS,
         instances::fapi::OPS,
         instances::bapi::OPS,
         instances::standing::OPS,

@@ -1,8 +1,9 @@
 //! `/v1/me/email_addresses` (contract fapi §8.4). Every operation acts on the signed-in user's own addresses only.
 use super::email::{EmailAddress, EmailRow};
-use super::ops::{self, Place, Standing};
+use super::ops;
 use super::resource::{EmailResource, VerificationResource};
 use super::store;
+use crate::access::ops::{self as access, Door};
 use crate::clients::fapi::envelope;
 use crate::cx::Cx;
 use crate::handler;
@@ -124,7 +125,8 @@ async fn add(cx: &Cx, call: &Call) -> Result<Reply> {
     if store::of_user(&mut cx.read().await?, &user.id).await?.len() >= MAX {
         return Err(refuse::quota_exceeded().into());
     }
-    let row = ops::add(cx, &user.id, &address, Standing::Unverified, Place::Further).await?;
+    access::check(cx, &mut cx.read().await?, &address, Door::Join).await?;
+    let row = ops::add_own(cx, &user.id, &address).await?;
     envelope(cx, resource(cx, &row).await?).await
 }
 

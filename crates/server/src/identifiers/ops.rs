@@ -64,22 +64,53 @@ pub async fn add(
     place: Place,
 ) -> Result<EmailRow> {
     usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
-        let mut found = list::hold(&mut tx, user).await?;
-        let own = found.emails.iter().any(|e| e.email_normal == address.as_str());
-        if own || store::claimed(&mut tx, address.as_str()).await?.is_some() {
+        if store::claimed(&mut tx, address.as_str()).await?.is_some() {
             return Err(refuse::identifier_taken("email_address").into());
         }
-        let row = new_row(cx, user, address, standing);
-        store::insert(&mut tx, &row).await.map_err(taken)?;
-        found.emails.push(row.clone());
-        if found.user.primary_email_address_id.is_none() {
-            found.user.primary_email_address_id = Some(row.id.clone());
-        } else if place == Place::Primary {
-            make_primary(&mut found.user, &row)?;
-        }
-        save(cx, &mut tx, &mut found).await?;
-        Ok::<_, Error>(row)
+        put_new(cx, &mut tx, user, new_row(cx, user, address, standing), place).await
     })
+}
+
+/// Adds an address that its user has yet to prove. Where enumeration protection is on, somebody else's address is taken
+/// for show: no code goes there, and none proves it (contract bapi §6.4).
+///
+/// # Errors
+/// 422 `form_identifier_exists` when it is the user's already, or claimed by anybody and that may be told.
+pub async fn add_own(cx: &Cx, user: &UserId, address: &EmailAddress) -> Result<EmailRow> {
+    usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
+        if !cx.instance.settings.enumeration_protection && store::claimed(&mut tx, address.as_str()).await?.is_some() {
+            return Err(refuse::identifier_taken("email_address").into());
+        }
+        let row = new_row(cx, user, address, Standing::Unverified);
+        put_new(cx, &mut tx, user, row, Place::Further).await
+    })
+}
+
+/// Inserts a new address of a user, and makes it the primary one where there is none or that is asked for.
+async fn put_new(
+    cx: &Cx,
+    tx: &mut Tx,
+    user: &UserId,
+    row: EmailRow,
+    place: Place,
+) -> Result<EmailRow> {
+    let mut found = list::hold(tx, user).await?;
+    if found
+        .emails
+        .iter()
+        .any(|e| e.email_normal == row.email_normal)
+    {
+        return Err(refuse::identifier_taken("email_address").into());
+    }
+    store::insert(tx, &row).await.map_err(taken)?;
+    found.emails.push(row.clone());
+    if found.user.primary_email_address_id.is_none() {
+        found.user.primary_email_address_id = Some(row.id.clone());
+    } else if place == Place::Primary {
+        make_primary(&mut found.user, &row)?;
+    }
+    save(cx, tx, &mut found).await?;
+    Ok(row)
 }
 
 /// Changes an address: its standing where one is given, and its place.
@@ -188,7 +219,10 @@ pub async fn prepare(cx: &Cx, id: &str) -> Result<VerificationRow> {
         }
         let address = EmailAddress::parse(&row.email_address).ok_or_else(|| Fault::new("a stored address that is none"))?;
         let previous = row.verification_id.as_ref();
-        let verification = verifications::ops::start_email_code(cx, &mut tx, "email_code", &address, previous, Delivery::Send).await?;
+        // Somebody else's address was added for show: they get no mail, and nothing proves it.
+        let others = store::claimed(&mut tx, address.as_str()).await?.is_some();
+        let delivery = if others { Delivery::Pretend } else { Delivery::Send };
+        let verification = verifications::ops::start_email_code(cx, &mut tx, "email_code", &address, previous, delivery).await?;
         store::set_verification(&mut tx, &id, &verification.id, cx.now).await?;
         Ok::<_, Error>(verification)
     })

@@ -73,6 +73,7 @@ pub fn document(row: &InstanceRow, settings: &Settings, portal: &str) -> Value {
         }
     };
     let p = &settings.password;
+    let r = &settings.restrictions;
     let disabled = json!({ "enabled": false });
     json!({
         "auth_config": {
@@ -128,8 +129,10 @@ pub fn document(row: &InstanceRow, settings: &Settings, portal: &str) -> Value {
                 "mode": mode, "legal_consent_enabled": false,
             },
             "restrictions": {
-                "allowlist": disabled, "blocklist": disabled, "allowlist_blocklist_disabled_on_sign_in": disabled,
-                "block_email_subaddresses": disabled, "block_disposable_email_domains": disabled,
+                "allowlist": { "enabled": r.allowlist }, "blocklist": { "enabled": r.blocklist },
+                "allowlist_blocklist_disabled_on_sign_in": { "enabled": r.allowlist_blocklist_disabled_on_sign_in },
+                "block_email_subaddresses": { "enabled": r.block_email_subaddresses },
+                "block_disposable_email_domains": { "enabled": r.block_disposable_email_domains },
             },
             "password_settings": {
                 "disable_hibp": !settings.hibp, "disable_password_reverification": true, "min_length": p.min_length, "max_length": p.max_length.min(72),

@@ -1,5 +1,6 @@
 //! The settings of an instance: one document with one set of names, for `usher.toml`, BAPI and the database.
 //! Every field has a default, so that a stored document of an older version is read by a newer one.
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Whether an attribute is asked for at sign-up.
@@ -175,6 +176,26 @@ impl Default for Limits {
     }
 }
 
+/// Who may not join (contract bapi §2.12, §6.6). The lists themselves are in the database.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent switches, named as the wire names them"
+)]
+pub struct Restrictions {
+    /// Only who is on the allow-list may sign up; nobody where it is empty. Counts where sign-ups are public.
+    pub allowlist: bool,
+    /// Who is on the block-list may not sign up.
+    pub blocklist: bool,
+    /// The lists say nothing to users who sign in.
+    pub allowlist_blocklist_disabled_on_sign_in: bool,
+    /// New addresses may not have a subaddress.
+    pub block_email_subaddresses: bool,
+    /// New addresses may not be of a disposable domain.
+    pub block_disposable_email_domains: bool,
+}
+
 /// How long things are kept that have ended.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -243,6 +264,8 @@ pub struct Settings {
     pub lockout_max_attempts: i64,
     /// Minutes that a locked account stays locked.
     pub lockout_minutes: i64,
+    /// Who may not join.
+    pub restrictions: Restrictions,
     /// How often a caller may use an operation.
     pub limits: Limits,
     /// How long things are kept that have ended.
@@ -273,6 +296,7 @@ impl Default for Settings {
             hibp: true,
             lockout_max_attempts: 10,
             lockout_minutes: 60,
+            restrictions: Restrictions::default(),
             limits: Limits::default(),
             retention: Retention::default(),
             paths: Paths::default(),

@@ -5,6 +5,7 @@ use crate::clients;
 use crate::clients::model::ClientRow;
 use crate::clients::ops::Held;
 use crate::cx::Cx;
+use crate::strategies::Strategy;
 use crate::users;
 use crate::users::model::UserRow;
 use std::sync::PoisonError;
@@ -93,7 +94,8 @@ pub async fn complete(
         }
     }
     let session = start(cx, tx, &held.row, user, Some(cx.now)).await?;
-    users::store::signed_in(tx, &user.id, cx.now).await?;
+    let by_password = strategy == Strategy::Password.word();
+    users::store::signed_in(tx, &user.id, by_password, cx.now).await?;
     clients::store::sessions_changed(tx, &held.row.id, Some(&session.id), cx.now).await?;
     clients::store::set_strategy(tx, &held.row.id, strategy).await?;
     held.row.authenticated_at = cx.now;

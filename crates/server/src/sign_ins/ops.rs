@@ -4,6 +4,7 @@ use super::flow::{Facts, Status, status};
 use super::model::{LIFE_MS, SignInRow};
 use super::resource::SignInResource;
 use super::store;
+use crate::access::ops::{self as access, Door};
 use crate::clients::ops::{self as clients, Held};
 use crate::clients::store as client_store;
 use crate::cx::Cx;
@@ -12,6 +13,7 @@ use crate::identifiers::email::EmailAddress;
 use crate::sessions;
 use crate::strategies::Strategy;
 use crate::users::model::UserRow;
+use crate::users::ops::failures::{self, Failure};
 use crate::users::{self, password};
 use crate::verifications::ops::{self as codes, Delivery, Outcome};
 use crate::verifications::store as verification_store;
@@ -147,6 +149,9 @@ pub async fn create(cx: &Cx, start: Start<'_>) -> Result<SignInResource> {
             check_not_signed_in(cx, &mut tx, &client.id, None).await?;
         }
         let found = name(cx, &mut tx, identifier).await?;
+        if let Some(address) = &found.address {
+            access::check(cx, &mut tx, address, Door::SignIn).await?;
+        }
         if found.user.is_none() && !settings.enumeration_protection {
             let may_sign_up = start.sign_up_if_missing
                 && found.address.is_some()
@@ -176,7 +181,7 @@ pub async fn create(cx: &Cx, start: Start<'_>) -> Result<SignInResource> {
         let mut held = clients::hold_or_create(cx, &mut tx).await?;
         check_not_signed_in(cx, &mut tx, &held.row.id, user.as_ref().map(|u| &u.id)).await?;
         if proved == Some(false) {
-            return Ok(Err(count_failure(cx, &mut tx, user.as_ref()).await?));
+            return Ok(Err(count_wrong_password(cx, &mut tx, user.as_ref()).await?));
         }
         let mut row = SignInRow {
             instance_id: cx.instance.row.id.clone(),
@@ -248,8 +253,11 @@ async fn check_password(cx: &Cx, user: Option<&UserRow>, given: &str) -> Result<
     {
         return Err(refuse::strategy_for_user_invalid().into());
     }
+    if !cx.instance.settings.enumeration_protection && user.is_some_and(UserRow::password_is_off) {
+        return Err(refuse::form_password_compromised().at("password").into());
+    }
     let stored = user
-        .filter(|_| allowed && !locked)
+        .filter(|u| allowed && !locked && !u.password_is_off())
         .and_then(|u| u.password_stored.as_deref());
     let right = password::verify(cx, stored, given).await?;
     if right && let Some(user) = user {
@@ -259,17 +267,9 @@ async fn check_password(cx: &Cx, user: Option<&UserRow>, given: &str) -> Result<
 }
 
 /// Notes a wrong password; the refusal is a value, so that the count is committed.
-async fn count_failure(cx: &Cx, tx: &mut Tx, user: Option<&UserRow>) -> Result<ApiError> {
-    if let Some(user) = user.filter(|u| !u.is_locked(cx.now)) {
-        let s = &cx.instance.settings;
-        users::store::count_failure(
-            tx,
-            &user.id,
-            s.lockout_max_attempts,
-            cx.now.plus_secs(s.lockout_minutes.saturating_mul(60)),
-            cx.now,
-        )
-        .await?;
+async fn count_wrong_password(cx: &Cx, tx: &mut Tx, user: Option<&UserRow>) -> Result<ApiError> {
+    if let Some(user) = user.filter(|u| !u.password_is_off()) {
+        failures::count(cx, tx, user, Failure::Password).await?;
     }
     Ok(wrong_password(cx))
 }
@@ -293,6 +293,16 @@ async fn finish(
     let user = users::store::find_locked(tx, &user_id)
         .await?
         .ok_or_else(refuse::authentication_invalid)?;
+    // A username stands for its user's address.
+    let named = row.identifier.as_deref().and_then(EmailAddress::parse);
+    let primary = || {
+        user.primary_email_normal
+            .as_deref()
+            .and_then(EmailAddress::parse)
+    };
+    if let Some(address) = named.or_else(primary) {
+        access::check(cx, tx, &address, Door::SignIn).await?;
+    }
     if strategy == Strategy::Password && user.password_compromised {
         return Err(refuse::form_password_compromised().at("password").into());
     }
@@ -426,7 +436,7 @@ pub async fn attempt_password(cx: &Cx, id: &str, given: &str) -> Result<SignInRe
     let outcome = usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
         let (mut held, mut row) = current(cx, &mut tx, id).await?;
         if !right {
-            return Ok(Err(count_failure(cx, &mut tx, user.as_ref()).await?));
+            return Ok(Err(count_wrong_password(cx, &mut tx, user.as_ref()).await?));
         }
         row.first_factor_id = None;
         let changed = finish(cx, &mut tx, &mut held, &mut row, Strategy::Password).await?;
@@ -458,7 +468,7 @@ pub async fn attempt_code(
                     && let Some(user) = &row.user_id
                     && let Some(user) = users::store::find(&mut tx, user).await?
                 {
-                    let _counted = count_failure(cx, &mut tx, Some(&user)).await?;
+                    failures::count(cx, &mut tx, &user, Failure::Code).await?;
                 }
                 return Ok(Err(refusal));
             }

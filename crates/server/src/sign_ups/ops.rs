@@ -3,6 +3,7 @@ use super::flow::{self, Status};
 use super::model::{LIFE_MS, SignUpRow};
 use super::resource::SignUpResource;
 use super::store;
+use crate::access::ops::{self as access, Door};
 use crate::clients::ops::{self as clients, Held};
 use crate::clients::store as client_store;
 use crate::cx::Cx;
@@ -170,9 +171,19 @@ pub async fn show(cx: &Cx, id: &str) -> Result<SignUpResource> {
     resource(cx, &mut tx, &row).await
 }
 
+/// Refuses an address that may not join. An attempt without one is held when it would complete: the address may follow.
+async fn check_access(cx: &Cx, tx: &mut Tx, row: &SignUpRow) -> Result<()> {
+    match row.email_address.as_deref().and_then(EmailAddress::parse) {
+        Some(address) => access::check(cx, tx, &address, Door::Join).await,
+        None if flow::is_ready(row, &cx.instance.settings) => Ok(access::check_nameless(cx)?),
+        None => Ok(()),
+    }
+}
+
 /// Refuses taken identifiers. Where enumeration protection is on a taken address is not told of here: whoever proves to
 /// own it by the code learns it then.
 async fn check_free(cx: &Cx, tx: &mut Tx, row: &SignUpRow) -> Result<()> {
+    check_access(cx, tx, row).await?;
     let mut faults = Vec::new();
     if let Some(address) = &row.email_address
         && !cx.instance.settings.enumeration_protection
@@ -399,6 +410,7 @@ pub async fn attempt(cx: &Cx, id: &str, code: &str) -> Result<SignUpResource> {
     check_mode(cx)?;
     let outcome = usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
         let (mut held, mut row) = current(cx, &mut tx, id).await?;
+        check_access(cx, &mut tx, &row).await?;
         let verification = row.email_verification_id.clone().ok_or_else(refuse::verification_missing)?;
         if let Outcome::Refused(refusal) = codes::attempt(cx, &mut tx, &verification, code, Some(&held.row.id)).await? {
             return Ok(Err(refusal));

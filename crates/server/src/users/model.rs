@@ -3,6 +3,9 @@ use usher_db::row;
 use usher_types::Timestamp;
 use usher_types::id::{IdentificationId, InstanceId, UserId};
 
+/// Wrong passwords in a row that disable a password (NIST SP 800-63B §3.2.2: no more than 100).
+pub const PASSWORD_FAILURES: i64 = 100;
+
 row! {
     /// A user.
     pub struct UserRow {
@@ -26,6 +29,7 @@ row! {
         pub locked: bool,
         pub locked_until: Option<Timestamp>,
         pub failed_attempts: i64,
+        pub password_failures: i64,
         pub delete_self_enabled: bool,
         pub create_organization_enabled: bool,
         pub create_organizations_limit: Option<i64>,
@@ -65,6 +69,7 @@ impl UserRow {
             locked: false,
             locked_until: None,
             failed_attempts: 0,
+            password_failures: 0,
             delete_self_enabled: true,
             create_organization_enabled: true,
             create_organizations_limit: None,
@@ -76,6 +81,11 @@ impl UserRow {
             created_at: now,
             updated_at: now,
         }
+    }
+    /// The password was guessed at so often, without a right one in between, that it opens nothing until it is replaced.
+    #[must_use]
+    pub fn password_is_off(&self) -> bool {
+        self.password_stored.is_some() && self.password_failures >= PASSWORD_FAILURES
     }
     /// Locked at this instant: for good (no end), or until an end that is still to come.
     #[must_use]

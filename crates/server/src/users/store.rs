@@ -5,7 +5,7 @@ use usher_types::Timestamp;
 use usher_types::id::{IdentificationId, UserId};
 
 /// Every column, in the order of the struct.
-pub const SELECT: &str = "SELECT instance_id, id, external_id, username, username_normal, first_name, last_name, locale, primary_email_address_id, primary_email_normal, password_stored, password_updated_at, password_compromised, public_metadata, private_metadata, unsafe_metadata, banned, locked, locked_until, failed_attempts, delete_self_enabled, create_organization_enabled, create_organizations_limit, bypass_client_trust, legal_accepted_at, last_sign_in_at, last_active_at, search, created_at, updated_at FROM users";
+pub const SELECT: &str = "SELECT instance_id, id, external_id, username, username_normal, first_name, last_name, locale, primary_email_address_id, primary_email_normal, password_stored, password_updated_at, password_compromised, public_metadata, private_metadata, unsafe_metadata, banned, locked, locked_until, failed_attempts, password_failures, delete_self_enabled, create_organization_enabled, create_organizations_limit, bypass_client_trust, legal_accepted_at, last_sign_in_at, last_active_at, search, created_at, updated_at FROM users";
 
 /// The user with this id.
 pub async fn find(tx: &mut Tx, id: &UserId) -> Result<Option<UserRow>, DbError> {
@@ -82,19 +82,28 @@ pub async fn delete(tx: &mut Tx, id: &UserId) -> Result<u64, DbError> {
     .await
 }
 
-/// Counts a failed attempt; locks the user where `max` is reached. A lock that has ended is forgotten first, or the first
-/// mistake after it would lock again. One statement, so that parallel tries all count.
+/// When failed attempts lock, and until when.
+#[derive(Clone, Copy, Debug)]
+pub struct Lockout {
+    /// Failed attempts.
+    pub max: i64,
+    /// The lock's end.
+    pub until: Timestamp,
+}
+
+/// Counts a failed attempt, and apart from that a wrong password; locks the user where the most is reached. A lock that has
+/// ended is forgotten first, or the first mistake after it would lock again. One statement, so that parallel tries all count.
 pub async fn count_failure(
     tx: &mut Tx,
     id: &UserId,
-    max: i64,
-    until: Timestamp,
+    by_password: bool,
+    Lockout { max, until }: Lockout,
     now: Timestamp,
 ) -> Result<(), DbError> {
     let tenant = tx.tenant().to_owned();
     tx.run(
-        "UPDATE users SET failed_attempts = CASE WHEN locked AND locked_until <= ? THEN 1 ELSE failed_attempts + 1 END, locked = CASE WHEN locked AND locked_until <= ? THEN ? WHEN failed_attempts + 1 >= ? THEN ? ELSE locked END, locked_until = CASE WHEN locked AND locked_until <= ? THEN NULL WHEN failed_attempts + 1 >= ? THEN CAST(? AS BIGINT) ELSE locked_until END, updated_at = ? WHERE instance_id = ? AND id = ?",
-        params![now, now, false, max, true, now, max, until, now, tenant, id],
+        "UPDATE users SET failed_attempts = CASE WHEN locked AND locked_until <= ? THEN 1 ELSE failed_attempts + 1 END, locked = CASE WHEN locked AND locked_until <= ? THEN ? WHEN failed_attempts + 1 >= ? THEN ? ELSE locked END, locked_until = CASE WHEN locked AND locked_until <= ? THEN NULL WHEN failed_attempts + 1 >= ? THEN CAST(? AS BIGINT) ELSE locked_until END, password_failures = password_failures + ?, updated_at = ? WHERE instance_id = ? AND id = ?",
+        params![now, now, false, max, true, now, max, until, i64::from(by_password), now, tenant, id],
     )
     .await
     .map(drop)
@@ -106,10 +115,15 @@ pub async fn rehash(tx: &mut Tx, id: &UserId, old: &str, new: &str) -> Result<u6
     tx.run("UPDATE users SET password_stored = ? WHERE instance_id = ? AND id = ? AND password_stored = ?", params![new, tenant, id, old]).await
 }
 
-/// Notes a completed sign-in and forgets failed attempts.
-pub async fn signed_in(tx: &mut Tx, id: &UserId, now: Timestamp) -> Result<(), DbError> {
+/// Notes a completed sign-in and forgets failed attempts; wrong passwords only where it was a password that proved it.
+pub async fn signed_in(
+    tx: &mut Tx,
+    id: &UserId,
+    by_password: bool,
+    now: Timestamp,
+) -> Result<(), DbError> {
     let tenant = tx.tenant().to_owned();
-    tx.run("UPDATE users SET last_sign_in_at = ?, last_active_at = ?, failed_attempts = 0, locked = ?, locked_until = NULL, updated_at = ? WHERE instance_id = ? AND id = ?", params![now, now, false, now, tenant, id]).await.map(drop)
+    tx.run("UPDATE users SET last_sign_in_at = ?, last_active_at = ?, failed_attempts = 0, password_failures = CASE WHEN ? THEN 0 ELSE password_failures END, locked = ?, locked_until = NULL, updated_at = ? WHERE instance_id = ? AND id = ?", params![now, now, by_password, false, now, tenant, id]).await.map(drop)
 }
 
 /// Notes activity.

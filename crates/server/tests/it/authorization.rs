@@ -13,6 +13,8 @@ struct Ids {
     client: String,
     sign_up: String,
     sign_in: String,
+    allowed: String,
+    blocked: String,
 }
 
 async fn ids(world: &World) -> Ids {
@@ -24,7 +26,18 @@ async fn ids(world: &World) -> Ids {
         .as_str()
         .unwrap()
         .to_owned();
+    let listed = async |list: &str| {
+        let entry = json!({ "identifier": "*@example.org" });
+        let made = world
+            .server()
+            .post(&format!("/v1/{list}_identifiers"), entry)
+            .await
+            .ok();
+        made["id"].as_str().unwrap().to_owned()
+    };
     Ids {
+        allowed: listed("allowlist").await,
+        blocked: listed("blocklist").await,
         user: user.id,
         email: user.email_id,
         session,
@@ -43,6 +56,8 @@ fn path(op: &Op, ids: &Ids) -> String {
         "{client_id}" => ids.client.clone(),
         "{sign_up_id}" | "{id}" => ids.sign_up.clone(),
         "{sign_in_id}" => ids.sign_in.clone(),
+        "{identifier_id}" if op.path.contains("allowlist") => ids.allowed.clone(),
+        "{identifier_id}" => ids.blocked.clone(),
         other => {
             assert!(
                 !other.starts_with('{'),
@@ -114,7 +129,7 @@ both! {
             };
             let body = if matches!(op.method, "GET" | "DELETE") { Bytes::new() } else { Bytes::from(bodies.to_string()) };
             let answer = world.unchanged(foreign.send(op.method, &path(op, &ids), Some("application/json"), body.clone())).await;
-            let random = path(op, &ids).replace(&ids.user, "user_x").replace(&ids.email, "idn_x").replace(&ids.session, "sess_x").replace(&ids.client, "client_x").replace(&ids.sign_up, "sua_x");
+            let random = path(op, &ids).replace(&ids.user, "user_x").replace(&ids.email, "idn_x").replace(&ids.session, "sess_x").replace(&ids.client, "client_x").replace(&ids.sign_up, "sua_x").replace(&ids.allowed, "alid_x").replace(&ids.blocked, "blid_x");
             let nothing = world.unchanged(foreign.send(op.method, &random, Some("application/json"), body)).await;
             assert_eq!((answer.status, answer.codes()), (nothing.status, nothing.codes()), "{}", answer.asked);
             assert_eq!(answer.json()["errors"], nothing.json()["errors"], "{}", answer.asked);

@@ -38,6 +38,7 @@ mod browser;
 mod server;
 mod world;
 
+mod access;
 mod attacks_accounts;
 mod attacks_input;
 mod attacks_jwt;
@@ -57,6 +58,7 @@ mod headers;
 mod limits;
 mod listen;
 mod lists;
+mod lockout;
 mod origins;
 mod passwords;
 mod production;

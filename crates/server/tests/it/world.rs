@@ -186,6 +186,7 @@ impl World {
             exchanges: std::env::var_os("EXCHANGES")
                 .filter(|path| !path.is_empty())
                 .map(Into::into),
+            disposable_domains: std::collections::HashSet::new(),
             mail_from: "Usher <no-reply@localhost>".to_owned(),
         };
         let app = App::start(db, master, rng, clock, options).await.unwrap();

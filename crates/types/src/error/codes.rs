@@ -191,6 +191,12 @@ refusals! {
     sign_up_mode_restricted() = 403, "sign_up_mode_restricted", "Sign-ups are restricted", "New accounts are by invitation only.";
     /// Sign-ups go to the waitlist.
     sign_up_restricted_waitlist() = 403, "sign_up_restricted_waitlist", "Sign-ups are restricted", "New accounts are taken from the waitlist only.";
+    /// The allow-list or the block-list keeps this identifier out.
+    not_allowed_access() = 403, "not_allowed_access", "Access not allowed", "You do not have permission to access this application.";
+    /// Addresses with a subaddress, or of a disposable domain, are not taken.
+    form_email_address_blocked() = 403, "form_email_address_blocked", "is not accepted", "This kind of email address is not accepted. Use another one.";
+    /// The record is there already.
+    duplicate_record(what) = 400, "duplicate_record", "Duplicate record", "There is a record of this {what} already.";
     /// Only on development instances.
     request_invalid_for_environment() = 400, "request_invalid_for_environment", "Not on this environment", "This request is allowed on development instances only.";
     /// Not allowed for this instance's settings.

@@ -1,5 +1,6 @@
 //! Use cases of users.
 pub mod create;
+pub mod failures;
 pub mod list;
 pub mod metadata;
 pub mod moderate;

@@ -1,5 +1,6 @@
 //! What users do to their own account: a new password, no password, no account. Each changes the client's token, because
 //! whoever held the old one may be the reason.
+use super::failures::{self, Failure};
 use super::list;
 use super::moderate::forget_tokens;
 use crate::clients::ops as clients;
@@ -24,6 +25,7 @@ pub async fn put_password(cx: &Cx, tx: &mut Tx, id: &UserId, stored: &str) -> Re
     user.password_stored = Some(stored.to_owned());
     user.password_updated_at = Some(cx.now);
     user.password_compromised = false;
+    user.password_failures = 0;
     user.updated_at = cx.now;
     Ok(store::update(tx, &user).await?)
 }
@@ -34,14 +36,18 @@ async fn prove_current(cx: &Cx, user: &UserRow, given: Option<&str>) -> Result<(
         return Ok(());
     };
     sessions::ops::check_user(cx, user)?;
+    if user.password_is_off() {
+        return Err(refuse::form_password_compromised()
+            .at("current_password")
+            .into());
+    }
     let given = given
         .ok_or_else(|| refuse::form_param_missing("current_password").at("current_password"))?;
     if password::verify(cx, Some(stored), given).await? {
         return Ok(());
     }
-    let s = &cx.instance.settings;
     usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
-        store::count_failure(&mut tx, &user.id, s.lockout_max_attempts, cx.now.plus_secs(s.lockout_minutes.saturating_mul(60)), cx.now).await?;
+        failures::count(cx, &mut tx, user, Failure::Password).await?;
         Ok::<_, Error>(())
     })?;
     Err(refuse::form_password_incorrect("password")

@@ -181,6 +181,7 @@ fn own_identifiers<'a>(before: &'a Found, username: &'a Patch<String>) -> Vec<&'
 
 fn set_password(cx: &Cx, user: &mut UserRow, stored: &str) {
     user.password_stored = Some(stored.to_owned());
+    user.password_failures = 0;
     user.password_updated_at = Some(cx.now);
     user.password_compromised = false;
 }

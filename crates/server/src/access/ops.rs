@@ -1,0 +1,111 @@
+//! The policy, and the lists that it reads.
+use super::disposable;
+use super::model::{List, Listed, ListedRow, candidates};
+use super::store;
+use crate::cx::Cx;
+use crate::identifiers::email::EmailAddress;
+use crate::instances::settings::SignUpMode;
+use usher_db::Tx;
+use usher_types::error::codes as refuse;
+use usher_types::{ApiError, Error, Result};
+
+/// Where an address is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Door {
+    /// It becomes a user's: by a sign-up, or as a further address.
+    Join,
+    /// It is a user's, who signs in.
+    SignIn,
+}
+
+/// The allow-list counts: it is on, and everybody may sign up otherwise (contract bapi §6.6).
+fn allowlist_counts(cx: &Cx) -> bool {
+    let settings = &cx.instance.settings;
+    settings.restrictions.allowlist && settings.sign_up_mode == SignUpMode::Public
+}
+
+/// The one verdict on an address. Where the allow-list counts, it alone decides; else the block-list. Subaddresses and
+/// disposable domains are refused to those who join, not to those who are users already.
+///
+/// # Errors
+/// 403 `not_allowed_access`, `form_email_address_blocked`; the database's.
+pub async fn check(cx: &Cx, tx: &mut Tx, address: &EmailAddress, door: Door) -> Result<()> {
+    let r = &cx.instance.settings.restrictions;
+    if door == Door::Join || !r.allowlist_blocklist_disabled_on_sign_in {
+        let refused = if allowlist_counts(cx) {
+            !store::lists_any(tx, List::Allow, &candidates(List::Allow, address)).await?
+        } else {
+            r.blocklist
+                && store::lists_any(tx, List::Block, &candidates(List::Block, address)).await?
+        };
+        if refused {
+            return Err(refuse::not_allowed_access()
+                .with("identifiers", vec![address.as_str()])
+                .into());
+        }
+    }
+    if door == Door::SignIn {
+        return Ok(());
+    }
+    // Test identities are subaddresses, and reach nobody.
+    let test = cx.instance.test_mode() && address.is_test();
+    let blocked = r.block_email_subaddresses && address.is_subaddress() && !test
+        || r.block_disposable_email_domains
+            && disposable::is(&cx.app.options.disposable_domains, address.domain());
+    if blocked {
+        return Err(refuse::form_email_address_blocked()
+            .at("email_address")
+            .into());
+    }
+    Ok(())
+}
+
+/// The verdict on who joins without an address: the allow-list cannot have them.
+///
+/// # Errors
+/// 403 `not_allowed_access`.
+pub fn check_nameless(cx: &Cx) -> Result<(), ApiError> {
+    if allowlist_counts(cx) {
+        return Err(refuse::not_allowed_access());
+    }
+    Ok(())
+}
+
+/// Puts an identifier on a list.
+///
+/// # Errors
+/// 422 for what is no identifier; 400 `duplicate_record`.
+pub async fn add(cx: &Cx, list: List, text: &str) -> Result<ListedRow> {
+    let listed = Listed::parse(list, text)
+        .ok_or_else(|| refuse::form_param_format_invalid("identifier").at("identifier"))?;
+    let row = ListedRow {
+        instance_id: cx.instance.row.id.clone(),
+        id: usher_types::id::compose(list.prefix(), cx.now, &cx.fresh()),
+        list: list.word().to_owned(),
+        identifier: listed.identifier,
+        identifier_normal: listed.normal,
+        identifier_type: listed.kind.to_owned(),
+        created_at: cx.now,
+        updated_at: cx.now,
+    };
+    usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
+        store::insert(&mut tx, &row).await.map_err(|e| {
+            if e.is_unique() { refuse::duplicate_record("identifier").into() } else { Error::from(e) }
+        })?;
+        Ok::<_, Error>(())
+    })?;
+    Ok(row)
+}
+
+/// Takes an entry off a list.
+///
+/// # Errors
+/// 404 where the list has none with this id.
+pub async fn remove(cx: &Cx, list: List, id: &str) -> Result<()> {
+    usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
+        if store::delete(&mut tx, list, id).await? == 0 {
+            return Err(refuse::resource_not_found("identifier").into());
+        }
+        Ok::<_, Error>(())
+    })
+}
