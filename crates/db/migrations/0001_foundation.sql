@@ -178,6 +178,7 @@ CREATE TABLE verifications (
   strategy TEXT NOT NULL,
   status TEXT NOT NULL,
   target TEXT,
+  mailbox TEXT,
   code_hash TEXT,
   attempts BIGINT NOT NULL,
   verified_at_client TEXT,
@@ -185,7 +186,7 @@ CREATE TABLE verifications (
   created_at BIGINT NOT NULL,
   PRIMARY KEY (instance_id, id)
 );
-CREATE INDEX verifications_target ON verifications (instance_id, target, created_at);
+CREATE INDEX verifications_mailbox ON verifications (instance_id, mailbox, created_at);
 CREATE INDEX verifications_expire_at ON verifications (expire_at);
 CREATE TABLE sign_ins (
   instance_id TEXT NOT NULL,

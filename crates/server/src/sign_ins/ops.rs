@@ -10,6 +10,7 @@ use crate::clients::store as client_store;
 use crate::cx::Cx;
 use crate::identifiers;
 use crate::identifiers::email::EmailAddress;
+use crate::instances::settings::SignUpMode;
 use crate::sessions;
 use crate::strategies::Strategy;
 use crate::users::model::UserRow;
@@ -142,6 +143,9 @@ async fn check_not_signed_in(
 /// 422 for unknown identifiers (unless protected) and wrong passwords; 400 where the client is signed in already.
 pub async fn create(cx: &Cx, start: Start<'_>) -> Result<SignInResource> {
     let settings = &cx.instance.settings;
+    // Where not everybody may sign up, a sign-in does not turn into a sign-up, and no stranger gets mail for it.
+    let sign_up_if_missing =
+        start.sign_up_if_missing && settings.sign_up_mode == SignUpMode::Public;
     let mut named = None;
     if let Some(identifier) = start.identifier {
         let mut tx = cx.read().await?;
@@ -153,9 +157,8 @@ pub async fn create(cx: &Cx, start: Start<'_>) -> Result<SignInResource> {
             access::check(cx, &mut tx, address, Door::SignIn).await?;
         }
         if found.user.is_none() && !settings.enumeration_protection {
-            let may_sign_up = start.sign_up_if_missing
-                && found.address.is_some()
-                && settings.attributes.email_code;
+            let may_sign_up =
+                sign_up_if_missing && found.address.is_some() && settings.attributes.email_code;
             if !may_sign_up {
                 return Err(refuse::form_identifier_not_found("identifier")
                     .at("identifier")
@@ -193,7 +196,7 @@ pub async fn create(cx: &Cx, start: Start<'_>) -> Result<SignInResource> {
             first_factor_strategy: None,
             first_factor_at: None,
             needs_new_password: false,
-            sign_up_if_missing: start.sign_up_if_missing,
+            sign_up_if_missing,
             created_session_id: None,
             abandon_at: cx.now.plus_ms(LIFE_MS),
             created_at: cx.now,

@@ -18,6 +18,7 @@ row! {
         pub strategy: String,
         pub status: String,
         pub target: Option<String>,
+        pub mailbox: Option<String>,
         pub code_hash: Option<String>,
         pub attempts: i64,
         pub verified_at_client: Option<ClientId>,

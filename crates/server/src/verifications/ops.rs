@@ -75,6 +75,7 @@ pub async fn start_email_code(
         strategy: strategy.to_owned(),
         status: "unverified".to_owned(),
         target: Some(address.as_str().to_owned()),
+        mailbox: Some(address.mailbox()),
         // A pretended code matches nothing.
         code_hash: (delivery == Delivery::Send).then(|| code_hash(cx, &id, &code)),
         attempts: 0,
@@ -90,18 +91,19 @@ pub async fn start_email_code(
     Ok(row)
 }
 
-/// Refuses a code to an address that got its share in 10 minutes, an hour or a day, over all attempts of everybody and on
-/// every node: neither mail nor guesses can be had without limit, and a new code does not reset the count (NIST SP 800-63B
-/// §3.1.3.2, §3.2.2).
+/// Refuses a code to a mailbox that got its share in 10 minutes, an hour or a day: under any of its addresses, over all
+/// attempts of everybody and on every node. Neither mail nor guesses can be had without limit, and a new code does not
+/// reset the count (NIST SP 800-63B §3.1.3.2, §3.2.2).
 async fn check_sends(cx: &Cx, tx: &mut Tx, address: &EmailAddress) -> Result<()> {
     let limits = &cx.instance.settings.limits;
+    let mailbox = address.mailbox();
     for (secs, most) in [
         (600, limits.codes_per_10_minutes),
         (3600, limits.codes_per_hour),
         (24 * 3600, limits.codes_per_day),
     ] {
         let since = cx.now.plus_secs(-secs);
-        let (made, oldest) = store::made_since(tx, address.as_str(), since).await?;
+        let (made, oldest) = store::made_since(tx, &mailbox, since).await?;
         if made >= most {
             let wait = (oldest.plus_secs(secs).since(cx.now) + 999) / 1000;
             return Err(refuse::verification_code_too_many_requests()

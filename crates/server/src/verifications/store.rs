@@ -16,20 +16,20 @@ pub async fn insert(tx: &mut Tx, verification: &VerificationRow) -> Result<(), D
 
 pub async fn find(tx: &mut Tx, id: &VerificationId) -> Result<Option<VerificationRow>, DbError> {
     let tenant = tx.tenant().to_owned();
-    tx.first("SELECT instance_id, id, strategy, status, target, code_hash, attempts, verified_at_client, expire_at, created_at FROM verifications WHERE instance_id = ? AND id = ?", params![tenant, id]).await
+    tx.first("SELECT instance_id, id, strategy, status, target, mailbox, code_hash, attempts, verified_at_client, expire_at, created_at FROM verifications WHERE instance_id = ? AND id = ?", params![tenant, id]).await
 }
 
-/// How many codes were made for a target since `since`, whoever asked for them, and when the first of them was.
+/// How many codes were made for a mailbox since `since`, whoever asked for them, and when the first of them was.
 pub async fn made_since(
     tx: &mut Tx,
-    target: &str,
+    mailbox: &str,
     since: Timestamp,
 ) -> Result<(i64, Timestamp), DbError> {
     let tenant = tx.tenant().to_owned();
     let row: Option<(i64, Option<Timestamp>)> = tx
         .first(
-            "SELECT count(*), min(created_at) FROM verifications WHERE instance_id = ? AND target = ? AND created_at > ?",
-            params![tenant, target, since],
+            "SELECT count(*), min(created_at) FROM verifications WHERE instance_id = ? AND mailbox = ? AND created_at > ?",
+            params![tenant, mailbox, since],
         )
         .await?;
     Ok(row.map_or((0, since), |(n, first)| (n, first.unwrap_or(since))))

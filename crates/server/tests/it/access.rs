@@ -209,6 +209,20 @@ both! {
         assert_eq!(world.count("users").await, 1);
     }
 
+    async fn a_sign_in_turns_into_no_sign_up_where_not_everybody_may(world: World) {
+        let ask = || world.browser().request("POST", "/v1/client/sign_ins").form(&[("identifier", "new@example.com"), ("strategy", "email_code"), ("sign_up_if_missing", "true")]).send();
+        ask().await.ok();
+        assert_eq!(world.codes("new@example.com").await.len(), 1);
+        for mode in [SignUpMode::Restricted, SignUpMode::Waitlist] {
+            world.settings(|s| s.sign_up_mode = mode).await;
+            world.unchanged(ask()).await.refused(422, "form_identifier_not_found identifier");
+            world.settings(|s| s.enumeration_protection = true).await;
+            ask().await.ok();
+            world.settings(|s| s.enumeration_protection = false).await;
+        }
+        assert_eq!(world.codes("new@example.com").await.len(), 1);
+    }
+
     async fn subaddresses_and_disposable_domains_are_refused_to_those_who_join(world: World) {
         let (ada, _, _) = world.signed_in("ada+old@example.com").await;
         for address in ["bob+1@example.com", "x@mailinator.com"] {

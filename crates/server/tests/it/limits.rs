@@ -223,6 +223,24 @@ both! {
         assert_eq!(ask().await.status, 200);
     }
 
+    production async fn rl_10_subaddresses_and_dots_are_no_further_mailbox(world: World) {
+        limited(&world).await;
+        let ask = async |address: &str| {
+            world.advance_secs(3);
+            let browser = world.browser();
+            let id = browser.start_sign_up(&[("email_address", address)]).await;
+            browser.prepare_sign_up(&id).await
+        };
+        for index in 0..5 {
+            ask(&format!("a.da+{index}@gmail.com")).await.ok();
+        }
+        for address in ["ada+5@gmail.com", "a.d.a@gmail.com", "ada@googlemail.com"] {
+            ask(address).await.refused(429, "verification_code_too_many_requests");
+        }
+        ask("ada@example.com").await.ok();
+        assert_eq!(world.count("messages").await, 6);
+    }
+
     production async fn rl_13_rl_14_the_backend_has_a_limit_by_instance_and_public_keys_have_none(world: World) {
         let (_, others, _) = world.other_instance("other").await;
         limited(&world).await;
