@@ -10,6 +10,7 @@ const SERVER: &str = "crates/server/src/";
 /// Law 1: who writes which table.
 const OWNERS: &[(&str, &[&str])] = &[
     ("access", &["listed_identifiers"]),
+    ("audit", &["audit_heads", "audit_logs"]),
     ("clients", &["clients", "handshakes"]),
     ("identifiers", &["email_addresses"]),
     (
@@ -29,6 +30,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ),
     ("sign_ins", &["sign_ins"]),
     ("sign_ups", &["sign_ups"]),
+    ("usage", &["usage_months"]),
     ("users", &["users"]),
     ("verifications", &["verifications"]),
 ];

@@ -1,9 +1,11 @@
 //! The one binary: `usher dev`, `usher serve` and the chores around them.
+mod audit;
 mod dev;
 mod keys;
 mod openapi;
 mod process;
 mod serve;
+mod usage;
 
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
@@ -57,6 +59,13 @@ enum Command {
         #[command(subcommand)]
         action: keys::Action,
     },
+    /// Verify the audit log, or write it out.
+    Audit {
+        #[command(subcommand)]
+        action: audit::Action,
+    },
+    /// Show how many users were active in which month.
+    Usage(usage::Arguments),
     /// Print an OpenAPI document.
     Openapi {
         /// `fapi` or `bapi`.
@@ -84,6 +93,8 @@ fn main() -> ExitCode {
             Command::Serve { config } => serve::run(&config).await,
             Command::Migrate { config, check } => serve::migrate(&config, check).await,
             Command::Keys { action } => keys::run(action).await,
+            Command::Audit { action } => audit::run(action).await,
+            Command::Usage(arguments) => usage::run(&arguments).await,
             Command::Openapi { api } => openapi::run(&api),
         }
     });

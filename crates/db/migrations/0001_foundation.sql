@@ -266,3 +266,51 @@ CREATE TABLE messages (
 );
 CREATE INDEX messages_inbox ON messages (instance_id, created_at, id);
 CREATE INDEX messages_queue ON messages (status, run_at);
+
+-- What happened: one row a change, chained by hashes. `ip_address` and `user_agent` are personal; the chain covers their commitment
+-- only, so that they can be erased (decision 11).
+CREATE TABLE audit_logs (
+  instance_id TEXT NOT NULL,
+  seq BIGINT NOT NULL,
+  id TEXT NOT NULL,
+  event_time BIGINT NOT NULL,
+  event TEXT NOT NULL,
+  outcome TEXT NOT NULL,
+  actor_type TEXT NOT NULL,
+  actor_id TEXT,
+  impersonator TEXT,
+  subject TEXT,
+  source TEXT NOT NULL,
+  client_id TEXT,
+  session_id TEXT,
+  trace_id TEXT NOT NULL,
+  changes $JSON NOT NULL,
+  person TEXT,
+  ip_address TEXT,
+  user_agent TEXT,
+  salt TEXT,
+  commitment TEXT NOT NULL,
+  prev_hash TEXT NOT NULL,
+  hash TEXT NOT NULL,
+  seal TEXT NOT NULL,
+  PRIMARY KEY (instance_id, seq)
+);
+CREATE INDEX audit_logs_subject ON audit_logs (instance_id, subject, seq);
+CREATE INDEX audit_logs_trace ON audit_logs (instance_id, trace_id);
+CREATE INDEX audit_logs_person ON audit_logs (instance_id, person) WHERE salt IS NOT NULL;
+CREATE TABLE audit_heads (
+  instance_id TEXT PRIMARY KEY,
+  seq BIGINT NOT NULL,
+  hash TEXT NOT NULL,
+  seal TEXT NOT NULL
+);
+
+-- Who was active in which month (`2026-11`), counted once: `kind` is `user`.
+CREATE TABLE usage_months (
+  instance_id TEXT NOT NULL,
+  month TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  first_at BIGINT NOT NULL,
+  PRIMARY KEY (instance_id, month, kind, subject)
+);

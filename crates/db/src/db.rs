@@ -3,8 +3,11 @@ use crate::postgres::{Postgres, PostgresTx};
 use crate::row::{FromRow, Row};
 use crate::sqlite::{Sqlite, SqliteRead, SqliteWrite};
 use crate::value::Value;
+use std::any::Any;
 use std::fmt;
+use std::future::Future;
 use std::path::Path;
+use std::pin::Pin;
 use usher_types::{Error, Fault};
 
 /// What can go wrong in the database.
@@ -108,6 +111,7 @@ impl Db {
         Ok(Tx {
             engine,
             tenant: tenant.to_owned(),
+            at_end: Vec::new(),
         })
     }
     /// A write transaction. It is rolled back unless [`Tx::commit`] is called. Nothing but SQL may be awaited while it
@@ -123,6 +127,7 @@ impl Db {
         Ok(Tx {
             engine,
             tenant: tenant.to_owned(),
+            at_end: Vec::new(),
         })
     }
     /// Flushes and closes what can be closed; the last thing a process does.
@@ -144,6 +149,17 @@ enum Engine {
 pub struct Tx {
     engine: Engine,
     tenant: String,
+    at_end: Vec<Box<dyn AtEnd>>,
+}
+
+/// Work that a transaction gathers while it runs and does last, right before its commit: a row that every transaction
+/// locks is so locked for as short as can be, and always after all others.
+pub trait AtEnd: Any + Send {
+    /// Does the work. Nothing but SQL is awaited.
+    fn run<'a>(
+        &'a mut self,
+        tx: &'a mut Tx,
+    ) -> Pin<Box<dyn Future<Output = Result<(), DbError>> + Send + 'a>>;
 }
 
 impl Tx {
@@ -162,6 +178,19 @@ impl Tx {
             Engine::SqliteRead(tx) => tx.snapshot(),
             Engine::SqliteWrite(_) | Engine::Postgres(_) => Ok(()),
         }
+    }
+    /// Adds to the work of kind `T` that this transaction does last. A transaction that is rolled back does none.
+    pub fn at_end<T: AtEnd + Default>(&mut self, add: impl FnOnce(&mut T)) {
+        for work in &mut self.at_end {
+            let work: &mut dyn Any = &mut **work;
+            if let Some(known) = work.downcast_mut::<T>() {
+                add(known);
+                return;
+            }
+        }
+        let mut work = T::default();
+        add(&mut work);
+        self.at_end.push(Box::new(work));
     }
     /// Every row of a query.
     ///
@@ -245,7 +274,10 @@ impl Tx {
     ///
     /// # Errors
     /// The commit failed; nothing of the transaction is kept.
-    pub async fn commit(self) -> Result<(), DbError> {
+    pub async fn commit(mut self) -> Result<(), DbError> {
+        for mut work in std::mem::take(&mut self.at_end) {
+            work.run(&mut self).await?;
+        }
         match self.engine {
             Engine::SqliteRead(_) => Ok(()),
             Engine::SqliteWrite(tx) => tx.commit().await,

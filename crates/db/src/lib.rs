@@ -12,6 +12,6 @@ mod sqlite;
 pub mod testdb;
 mod value;
 
-pub use db::{Db, DbError, Tx};
+pub use db::{AtEnd, Db, DbError, Tx};
 pub use row::{FromRow, Row};
 pub use value::{ToValue, Value};

@@ -223,6 +223,10 @@ impl Form {
     pub fn sent(&self, name: &str) -> bool {
         self.get(name).is_some()
     }
+    /// The names of the fields that came.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> + '_ {
+        self.0.iter().map(|(name, _)| *name)
+    }
     /// A text that is there and not empty.
     #[must_use]
     pub fn text(&self, name: &str) -> Option<&str> {

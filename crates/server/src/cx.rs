@@ -4,7 +4,7 @@ use crate::clients::model::ClientRow;
 use crate::instances::Instance;
 use std::sync::{Arc, Mutex, PoisonError};
 use usher_db::Tx;
-use usher_types::id::ClientId;
+use usher_types::id::{ClientId, SessionId, UserId};
 use usher_types::{Result, Timestamp};
 
 /// What a request says of itself, after the edge has decided what to believe.
@@ -52,6 +52,41 @@ pub struct Outgoing {
     pub client_uat: Option<i64>,
 }
 
+/// By which API, and as whom, a request came.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Caller {
+    /// A browser at the Frontend API.
+    #[default]
+    Browser,
+    /// A server at the Backend API.
+    SecretKey {
+        /// What tells the key from the instance's others, and opens nothing.
+        hint: String,
+    },
+}
+
+impl Caller {
+    /// `fapi` or `bapi`.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Browser => "fapi",
+            Self::SecretKey { .. } => "bapi",
+        }
+    }
+}
+
+/// The session that a browser's request acts for.
+#[derive(Clone, Debug)]
+pub struct Acting {
+    /// The session.
+    pub session: SessionId,
+    /// Its user.
+    pub user: UserId,
+    /// Who acts as the user, where somebody does.
+    pub impersonator: Option<String>,
+}
+
 /// See the module.
 pub struct Cx {
     /// The process.
@@ -64,6 +99,8 @@ pub struct Cx {
     pub trace: String,
     /// What the request says of itself.
     pub request: RequestFacts,
+    /// Who calls.
+    pub caller: Caller,
     /// The browser's client, as it was when the request came.
     pub client: Option<ClientRow>,
     /// Several client cookies came, and none was believed: the browser's own is among them and is left alone.
@@ -72,6 +109,7 @@ pub struct Cx {
     pub acting_session: Option<String>,
     /// A testing token came: no rate limit and no captcha stand in the way (contract fapi §9.2). Credentials do.
     pub testing: bool,
+    acting: Mutex<Option<Acting>>,
     client_id: Mutex<Option<ClientId>>,
     outgoing: Mutex<Outgoing>,
 }
@@ -92,10 +130,12 @@ impl Cx {
             now,
             trace,
             request,
+            caller: Caller::default(),
             client: None,
             ambiguous: false,
             acting_session: None,
             testing: false,
+            acting: Mutex::default(),
             client_id: Mutex::default(),
             outgoing: Mutex::default(),
         }
@@ -116,6 +156,18 @@ impl Cx {
     #[must_use]
     pub fn fresh(&self) -> String {
         self.app.rng.base62(21)
+    }
+    /// Notes the session that the request acts for.
+    pub fn acts_for(&self, acting: Acting) {
+        *self.acting.lock().unwrap_or_else(PoisonError::into_inner) = Some(acting);
+    }
+    /// The session that the request acts for, once it is known.
+    #[must_use]
+    pub fn acting(&self) -> Option<Acting> {
+        self.acting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
     /// Makes `client` this request's client.
     pub fn set_client(&mut self, client: ClientRow) {

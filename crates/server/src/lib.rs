@@ -4,6 +4,7 @@
 
 pub mod access;
 pub mod app;
+pub mod audit;
 pub mod clients;
 pub mod config;
 pub mod cx;
@@ -20,6 +21,7 @@ pub mod sign_ins;
 pub mod sign_ups;
 pub mod strategies;
 pub mod surface;
+pub mod usage;
 pub mod users;
 pub mod verifications;
 
@@ -27,6 +29,8 @@ pub mod verifications;
 pub fn operations() -> impl Iterator<Item = &'static route::Op> {
     [
         access::bapi::OPS,
+        audit::bapi::OPS,
+        usage::bapi::OPS,
         instances::fapi::OPS,
         instances::bapi::OPS,
         instances::standing::OPS,

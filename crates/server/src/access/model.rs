@@ -44,6 +44,22 @@ impl List {
             Self::Block => "blocklist_identifier",
         }
     }
+    /// What the log calls a new entry.
+    #[must_use]
+    pub fn created(self) -> &'static str {
+        match self {
+            Self::Allow => "allowlist_identifier.created",
+            Self::Block => "blocklist_identifier.created",
+        }
+    }
+    /// What the log calls an entry that went.
+    #[must_use]
+    pub fn deleted(self) -> &'static str {
+        match self {
+            Self::Allow => "allowlist_identifier.deleted",
+            Self::Block => "blocklist_identifier.deleted",
+        }
+    }
     /// What ids of its entries begin with (contract bapi §1.10).
     #[must_use]
     pub fn prefix(self) -> &'static str {

@@ -2,6 +2,7 @@
 use super::disposable;
 use super::model::{List, Listed, ListedRow, candidates};
 use super::store;
+use crate::audit::{self, Event};
 use crate::cx::Cx;
 use crate::identifiers::email::EmailAddress;
 use crate::instances::settings::SignUpMode;
@@ -92,6 +93,7 @@ pub async fn add(cx: &Cx, list: List, text: &str) -> Result<ListedRow> {
         store::insert(&mut tx, &row).await.map_err(|e| {
             if e.is_unique() { refuse::duplicate_record("identifier").into() } else { Error::from(e) }
         })?;
+        audit::record(cx, &mut tx, Event::new(list.created()).about(&row.id));
         Ok::<_, Error>(())
     })?;
     Ok(row)
@@ -106,6 +108,7 @@ pub async fn remove(cx: &Cx, list: List, id: &str) -> Result<()> {
         if store::delete(&mut tx, list, id).await? == 0 {
             return Err(refuse::resource_not_found("identifier").into());
         }
+        audit::record(cx, &mut tx, Event::new(list.deleted()).about(id));
         Ok::<_, Error>(())
     })
 }

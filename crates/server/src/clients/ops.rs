@@ -1,6 +1,7 @@
 //! Clients: making one, locking it, rotating its token, signing it out.
 use super::model::ClientRow;
 use super::store;
+use crate::audit::{self, Event};
 use crate::cx::Cx;
 use crate::sessions;
 use crate::sessions::model::SessionRow;
@@ -139,6 +140,12 @@ pub async fn sign_out(
         for mut session in live {
             if only.is_none_or(|id| *id == session.id) {
                 sessions::store::end(&mut tx, &session.id, status, cx.now).await?;
+                let event = match status {
+                    "revoked" => "session.revoked",
+                    "removed" => "session.removed",
+                    _ => "session.ended",
+                };
+                audit::record(cx, &mut tx, sessions::ops::told(event, &session));
                 status.clone_into(&mut session.status);
                 session.updated_at = cx.now;
                 ended.push(session);
@@ -176,6 +183,7 @@ pub async fn destroy(cx: &Cx) -> Result<()> {
     };
     usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
         store::delete(&mut tx, &client.id).await?;
+        audit::record(cx, &mut tx, Event::new("client.deleted").about(client.id.as_str()));
         Ok::<_, Error>(())
     })
 }

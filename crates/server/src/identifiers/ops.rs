@@ -2,6 +2,7 @@
 //! its addresses never disagree.
 use super::email::{EmailAddress, EmailRow};
 use super::store;
+use crate::audit::{self, Event};
 use crate::cx::Cx;
 use crate::users;
 use crate::users::model::UserRow;
@@ -109,6 +110,7 @@ async fn put_new(
     } else if place == Place::Primary {
         make_primary(&mut found.user, &row)?;
     }
+    audit::record(cx, tx, told("email_address.created", &row));
     save(cx, tx, &mut found).await?;
     Ok(row)
 }
@@ -136,6 +138,8 @@ pub async fn update(
             make_primary(&mut found.user, &row)?;
         }
         put(&mut found.emails, &row);
+        let changes = [standing.map(|_| "verified"), (place == Place::Primary).then_some("primary")];
+        audit::record(cx, &mut tx, told("email_address.updated", &row).changed(changes.into_iter().flatten()));
         save(cx, &mut tx, &mut found).await?;
         Ok::<_, Error>(row)
     })
@@ -155,6 +159,7 @@ pub async fn remove(cx: &Cx, id: &str) -> Result<EmailRow> {
             return Err(refuse::last_required_identification_deletion_failed().into());
         }
         store::delete(&mut tx, &id).await?;
+        audit::record(cx, &mut tx, told("email_address.deleted", &row));
         if found.user.primary_email_address_id.as_ref() == Some(&id) {
             let next = found.emails.iter().find(|e| e.is_verified()).or_else(|| found.emails.first());
             found.user.primary_email_address_id = next.map(|e| e.id.clone());
@@ -185,17 +190,20 @@ pub async fn replace(
                 kept = Some(email);
             } else {
                 store::delete(&mut tx, &email.id).await?;
+                audit::record(cx, &mut tx, told("email_address.deleted", &email));
             }
         }
         let row = match kept {
             Some(mut row) => {
                 set_standing(cx, &mut row, standing);
                 store::update(&mut tx, &row).await.map_err(taken)?;
+                audit::record(cx, &mut tx, told("email_address.updated", &row).changed(["verified", "primary"]));
                 row
             }
             None => {
                 let row = new_row(cx, user, address, standing);
                 store::insert(&mut tx, &row).await.map_err(taken)?;
+                audit::record(cx, &mut tx, told("email_address.created", &row));
                 row
             }
         };
@@ -224,6 +232,7 @@ pub async fn prepare(cx: &Cx, id: &str) -> Result<VerificationRow> {
         let delivery = if others { Delivery::Pretend } else { Delivery::Send };
         let verification = verifications::ops::start_email_code(cx, &mut tx, "email_code", &address, previous, delivery).await?;
         store::set_verification(&mut tx, &id, &verification.id, cx.now).await?;
+        audit::record(cx, &mut tx, told("email_address.verification.code_sent", &row));
         Ok::<_, Error>(verification)
     })
 }
@@ -245,6 +254,7 @@ pub async fn attempt(cx: &Cx, id: &str, verification: &str, code: &str) -> Resul
         match verifications::ops::attempt(cx, &mut tx, &wanted, code, None).await? {
             // Nothing was counted, so nothing is lost by a rollback.
             Outcome::Refused(refused) if refused.code == refuse::verification_already_verified().code => return Err(refused.into()),
+            Outcome::Refused(refused) if refused.code == "form_code_incorrect" => audit::record(cx, &mut tx, told("email_address.verification.code_attempt_invalid", &row).failed()),
             Outcome::Refused(_) => {}
             Outcome::Verified => {
                 check_claim(&mut tx, &row, Standing::Verified).await?;
@@ -253,11 +263,17 @@ pub async fn attempt(cx: &Cx, id: &str, verification: &str, code: &str) -> Resul
                 row.verification_id = Some(wanted.clone());
                 store::update(&mut tx, &row).await.map_err(claimed)?;
                 put(&mut found.emails, &row);
+                audit::record(cx, &mut tx, told("email_address.verified", &row).changed(["verified"]));
                 save(cx, &mut tx, &mut found).await?;
             }
         }
         Ok::<_, Error>(verifications::store::find(&mut tx, &wanted).await?.ok_or_else(missing)?)
     })
+}
+
+/// An event of an address.
+fn told(name: &'static str, row: &EmailRow) -> Event {
+    Event::new(name).user(&row.user_id).about(row.id.as_str())
 }
 
 /// The address and its user, locked until the transaction ends.

@@ -35,6 +35,13 @@ pub fn secret(rng: &Rng) -> String {
     format!("sk_live_{}", rng.base62(43))
 }
 
+/// What tells a secret key from others for people: its last four characters, which open nothing.
+#[must_use]
+pub fn hint(key: &str) -> String {
+    let tail: Vec<char> = key.chars().rev().take(4).collect();
+    format!("sk_…{}", tail.into_iter().rev().collect::<String>())
+}
+
 /// What a secret key is found by.
 #[must_use]
 pub fn secret_hash(key: &str) -> String {

@@ -32,6 +32,12 @@ impl Document {
     }
 }
 
+/// The key that seals the rows of an instance's audit log.
+#[must_use]
+pub fn audit_key(row: &InstanceRow, master: &Master) -> [u8; 32] {
+    master.derive(&format!("audit:{}", row.id))
+}
+
 /// See the module.
 pub struct Instance {
     /// The row.
@@ -56,6 +62,8 @@ pub struct Instance {
     pub root_domain: Option<String>,
     /// Keys HMACs of one-time codes.
     pub code_key: [u8; 32],
+    /// Seals the rows of the audit log.
+    pub audit_key: [u8; 32],
     /// Peppers passwords.
     pub pepper: [u8; 32],
     /// The portal's origin.
@@ -109,6 +117,7 @@ impl Instance {
         Ok(Self {
             cookie_suffix: keys::cookie_suffix(&row.publishable_key),
             code_key: master.derive(&format!("codes:{}", row.id)),
+            audit_key: audit_key(&row, master),
             pepper: master.derive(&format!("pepper:{}", row.id)),
             jwks: Document::new(json!({ "keys": published }).to_string()),
             environment,

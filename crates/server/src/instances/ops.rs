@@ -1,6 +1,7 @@
 //! Changing an instance's settings.
 use super::settings::Settings;
 use super::store;
+use crate::audit::{self, Event};
 use crate::cx::Cx;
 use usher_types::error::codes as refuse;
 use usher_types::{Error, Fault, Result};
@@ -20,7 +21,10 @@ pub async fn change_settings(cx: &Cx, change: impl Fn(&mut Settings)) -> Result<
             tracing::warn!(instance.id = %id, "Refused settings: {text}");
             return Err(refuse::form_param_value_invalid("settings").into());
         }
-        store::update_settings(&mut tx, id, &serde_json::to_string(&settings)?, cx.now).await?;
+        let new = serde_json::to_string(&settings)?;
+        let changes = audit::changed_fields(&serde_json::from_str(&stored)?, &serde_json::from_str(&new)?);
+        store::update_settings(&mut tx, id, &new, cx.now).await?;
+        audit::record(cx, &mut tx, Event::new("instance.updated").about(id.as_str()).changed(changes));
         Ok::<_, Error>(())
     })?;
     cx.app.reload().await?;

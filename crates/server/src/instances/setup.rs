@@ -1,8 +1,10 @@
 //! Making instances with their keys, at the first start; finding them again at every later one.
 use super::keys;
+use super::loaded::audit_key;
 use super::model::{InstanceRow, SecretKeyRow, SigningKeyRow};
 use super::settings::Settings;
 use super::store;
+use crate::audit::{self, Event};
 use usher_crypto::rng::Rng;
 use usher_crypto::seal::Master;
 use usher_crypto::signing::SigningKey;
@@ -78,17 +80,25 @@ pub async fn ensure(tools: &Tools<'_>, wanted: &Wanted) -> Result<()> {
     let moved = row.host != wanted.host || row.environment_type != wanted.environment;
     let changed = wanted.overwrite && row.settings != settings;
     let pinned = wanted.secret_key.as_deref();
+    let seal = audit_key(&row, tools.master);
     write_tx!(tools.db, row.id.as_str(), tx => {
         if moved {
             store::update_host(&mut tx, &row.id, &wanted.host, &publishable, &wanted.environment, tools.now).await?;
+            let event = Event::new("instance.updated").about(row.id.as_str()).changed(["host", "environment_type"]);
+            audit::record_as(&mut tx, row.id.as_str(), seal, tools.rng, tools.now, &event);
         }
         if changed {
             store::update_settings(&mut tx, &row.id, &settings, tools.now).await?;
+            let changes = audit::changed_fields(&serde_json::from_str(&row.settings)?, &serde_json::from_str(&settings)?);
+            let event = Event::new("instance.updated").about(row.id.as_str()).changed(changes);
+            audit::record_as(&mut tx, row.id.as_str(), seal, tools.rng, tools.now, &event);
         }
         if let Some(key) = pinned
             && store::secret_key_owner(&mut tx, &keys::secret_hash(key)).await?.is_none()
         {
             store::add_secret_key(&mut tx, &secret_row(tools, &row.id, key)).await?;
+            let event = Event::new("secret_key.created").about(&keys::hint(key));
+            audit::record_as(&mut tx, row.id.as_str(), seal, tools.rng, tools.now, &event);
         }
         Ok::<_, Error>(())
     })
@@ -155,6 +165,9 @@ async fn make(
         store::add(&mut tx, &row).await?;
         store::add_signing_key(&mut tx, &signing).await?;
         store::add_secret_key(&mut tx, &secret).await?;
+        let seal = audit_key(&row, tools.master);
+        let event = Event::new("instance.created").about(row.id.as_str());
+        audit::record_as(&mut tx, row.id.as_str(), seal, tools.rng, tools.now, &event);
         Ok::<_, Error>(())
     })
 }

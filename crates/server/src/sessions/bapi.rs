@@ -6,6 +6,7 @@ mod store;
 use super::model::{STATUSES, SessionRow};
 use super::ops;
 use super::resource::{ServerSession, TokenResource};
+use crate::audit::{self, Event};
 use crate::cx::Cx;
 use crate::handler;
 use crate::route::{Call, Op, Reply};
@@ -292,6 +293,7 @@ async fn post_testing_token(cx: &Cx, _call: &Call) -> Result<Reply> {
     let expire_at = cx.now.plus_secs(TESTING_LIFE_SECS);
     usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
         super::store::add_testing_token(&mut tx, &digest::sha256_hex(&token), expire_at).await?;
+        audit::record(cx, &mut tx, Event::new("testing_token.created"));
         Ok::<_, Error>(())
     })?;
     Reply::json(&TestingToken {

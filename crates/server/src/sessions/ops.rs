@@ -1,11 +1,13 @@
 //! Sessions: starting, touching, minting.
 use super::model::SessionRow;
 use super::store;
+use crate::audit::{self, Event};
 use crate::clients;
 use crate::clients::model::ClientRow;
 use crate::clients::ops::Held;
-use crate::cx::Cx;
+use crate::cx::{Acting, Cx};
 use crate::strategies::Strategy;
+use crate::usage;
 use crate::users;
 use crate::users::model::UserRow;
 use std::sync::PoisonError;
@@ -72,7 +74,19 @@ pub async fn start(
         updated_at: cx.now,
     };
     store::insert(tx, &row).await?;
+    usage::ops::note(tx, &row, cx.now).await?;
+    audit::record(cx, tx, told("session.created", &row));
     Ok(row)
+}
+
+/// An event of a session.
+#[must_use]
+pub fn told(name: &'static str, session: &SessionRow) -> Event {
+    Event::new(name)
+        .user(&session.user_id)
+        .about(session.id.as_str())
+        .session(&session.id)
+        .client(session.client_id.as_str())
 }
 
 /// Completes a sign-in or sign-up: a session of `user` on the held client, and a new client token. The one place where
@@ -91,6 +105,7 @@ pub async fn complete(
     for old in clients::ops::live_sessions(cx, tx, &held.row.id).await? {
         if cx.instance.settings.single_session_mode || old.user_id == user.id {
             store::end(tx, &old.id, "replaced", cx.now).await?;
+            audit::record(cx, tx, told("session.replaced", &old));
         }
     }
     let session = start(cx, tx, &held.row, user, Some(cx.now)).await?;
@@ -130,7 +145,21 @@ pub async fn acting(cx: &Cx) -> Result<(SessionRow, UserRow)> {
     if user.banned {
         return Err(refuse::authentication_invalid().into());
     }
+    note_acting(cx, &session);
     Ok((session, user))
+}
+
+/// Lets the log know for which session, and as whom, the request acts.
+fn note_acting(cx: &Cx, session: &SessionRow) {
+    let actor = session.actor.as_deref().map(|text| {
+        let claim: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
+        claim["sub"].as_str().unwrap_or(text).to_owned()
+    });
+    cx.acts_for(Acting {
+        session: session.id.clone(),
+        user: session.user_id.clone(),
+        impersonator: actor,
+    });
 }
 
 /// A live session of the browser's client, by id. A session that ended, is unknown, or is another client's is a 401, so
@@ -156,15 +185,17 @@ pub async fn own(cx: &Cx, id: &str) -> Result<SessionRow> {
     if user.banned {
         return Err(refuse::user_banned().into());
     }
+    note_acting(cx, &session);
     Ok(session)
 }
 
-/// Notes activity, at most once a minute per session: the hot path pays no durable write.
+/// Notes activity, at most once a minute per session, and at the first of a month: the hot path pays no durable write.
 ///
 /// # Errors
 /// The database's.
 pub async fn note_activity(cx: &Cx, session: &SessionRow) -> Result<()> {
-    if cx.now.since(session.last_active_at) < TOUCH_MS {
+    let due = usage::ops::is_due(session, cx.now);
+    if cx.now.since(session.last_active_at) < TOUCH_MS && !due {
         return Ok(());
     }
     {
@@ -175,7 +206,7 @@ pub async fn note_activity(cx: &Cx, session: &SessionRow) -> Result<()> {
             .unwrap_or_else(PoisonError::into_inner);
         if touched
             .get(session.id.as_str())
-            .is_some_and(|at| cx.now.since(*at) < TOUCH_MS)
+            .is_some_and(|at| cx.now.since(*at) < TOUCH_MS && usage::month::same(*at, cx.now))
         {
             return Ok(());
         }
@@ -186,6 +217,7 @@ pub async fn note_activity(cx: &Cx, session: &SessionRow) -> Result<()> {
     }
     usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
         store::touch(&mut tx, &session.id, cx.now).await?;
+        usage::ops::note(&mut tx, session, cx.now).await?;
         users::store::active(&mut tx, &session.user_id, cx.now).await?;
         Ok::<_, Error>(())
     })
@@ -214,6 +246,7 @@ pub async fn is_testing(cx: &Cx, token: &str) -> Result<bool> {
 pub async fn revoke(cx: &Cx, session: &SessionRow) -> Result<()> {
     usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
         if store::end(&mut tx, &session.id, "revoked", cx.now).await? {
+            audit::record(cx, &mut tx, told("session.revoked", session));
             let left = clients::ops::live_sessions(cx, &mut tx, &session.client_id).await?;
             clients::store::sessions_changed(&mut tx, &session.client_id, left.last().map(|s| &s.id), cx.now).await?;
         }
@@ -238,6 +271,9 @@ pub async fn end_of_user(
     let mut ended = store::of_user(tx, user).await?;
     ended.retain(|session| Some(&session.id) != except);
     store::end_all(tx, user, status, except, cx.now).await?;
+    for session in &ended {
+        audit::record(cx, tx, told("session.revoked", session));
+    }
     stamp_clients(cx, tx, &ended).await?;
     Ok(ended)
 }

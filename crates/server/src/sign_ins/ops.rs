@@ -5,6 +5,7 @@ use super::model::{LIFE_MS, SignInRow};
 use super::resource::SignInResource;
 use super::store;
 use crate::access::ops::{self as access, Door};
+use crate::audit::{self, Event};
 use crate::clients::ops::{self as clients, Held};
 use crate::clients::store as client_store;
 use crate::cx::Cx;
@@ -110,6 +111,24 @@ async fn mine(cx: &Cx, tx: &mut Tx, id: &str) -> Result<SignInRow> {
     Ok(found.ok_or_else(|| refuse::resource_not_found("sign-in"))?)
 }
 
+/// What the log calls a wrong password.
+const WRONG_PASSWORD: &str = "sign_in.password.failed";
+
+/// What the log calls a wrong code.
+const WRONG_CODE: &str = "sign_in.email_address.verification.code_attempt_invalid";
+
+/// An event of an attempt.
+fn told(name: &'static str, row: &SignInRow) -> Event {
+    let event = Event::new(name)
+        .about(row.id.as_str())
+        .client(row.client_id.as_str());
+    match &row.user_id {
+        // Who only names a user is not the user yet.
+        Some(user) if row.first_factor_at.is_some() => event.user(user),
+        _ => event,
+    }
+}
+
 /// What a wrong password is answered with: the same for everybody where protection is on.
 fn wrong_password(cx: &Cx) -> ApiError {
     if cx.instance.settings.enumeration_protection {
@@ -203,6 +222,7 @@ pub async fn create(cx: &Cx, start: Start<'_>) -> Result<SignInResource> {
             updated_at: cx.now,
         };
         store::insert(&mut tx, &row).await?;
+        audit::record(cx, &mut tx, told("sign_in.created", &row));
         client_store::set_sign_in(&mut tx, &held.row.id, Some(&row.id), cx.now).await?;
         let mut changed = None;
         if proved == Some(true) {
@@ -272,7 +292,7 @@ async fn check_password(cx: &Cx, user: Option<&UserRow>, given: &str) -> Result<
 /// Notes a wrong password; the refusal is a value, so that the count is committed.
 async fn count_wrong_password(cx: &Cx, tx: &mut Tx, user: Option<&UserRow>) -> Result<ApiError> {
     if let Some(user) = user.filter(|u| !u.password_is_off()) {
-        failures::count(cx, tx, user, Failure::Password).await?;
+        failures::count(cx, tx, user, Failure::Password, WRONG_PASSWORD).await?;
     }
     Ok(wrong_password(cx))
 }
@@ -310,10 +330,12 @@ async fn finish(
         return Err(refuse::form_password_compromised().at("password").into());
     }
     if status(Facts::of(row, cx.now)) != Status::Complete {
+        audit::record(cx, tx, told("sign_in.attempt_first_factor.passed", row));
         store::update(tx, row).await?;
         return Ok(None);
     }
     let session = sessions::ops::complete(cx, tx, held, &user, strategy.word()).await?;
+    audit::record(cx, tx, told("sign_in.completed", row).session(&session.id));
     row.created_session_id = Some(session.id);
     store::update(tx, row).await?;
     client_store::set_sign_in(tx, &held.row.id, None, cx.now).await?;
@@ -391,6 +413,8 @@ async fn prepare_code(
     row.first_factor_strategy = Some(wanted.word().to_owned());
     row.updated_at = cx.now;
     store::update(tx, row).await?;
+    let event = told("sign_in.email_address.verification.code_sent", row);
+    audit::record(cx, tx, event);
     Ok(())
 }
 
@@ -471,7 +495,10 @@ pub async fn attempt_code(
                     && let Some(user) = &row.user_id
                     && let Some(user) = users::store::find(&mut tx, user).await?
                 {
-                    failures::count(cx, &mut tx, &user, Failure::Code).await?;
+                    failures::count(cx, &mut tx, &user, Failure::Code, WRONG_CODE).await?;
+                }
+                if refusal.code == "form_code_incorrect" && row.user_id.is_none() {
+                    audit::record(cx, &mut tx, told(WRONG_CODE, &row).failed());
                 }
                 return Ok(Err(refusal));
             }
@@ -480,6 +507,7 @@ pub async fn attempt_code(
         if row.user_id.is_none() {
             // Proved, and nobody's: the code can be spent on a sign-up, once.
             verification_store::set_status(&mut tx, &verification, "transferable").await?;
+            audit::record(cx, &mut tx, told("sign_in.email_address.verified", &row));
             return Ok(Err(refuse::sign_up_if_missing_transfer()));
         }
         row.needs_new_password = strategy == Strategy::ResetPasswordEmailCode;
@@ -585,6 +613,7 @@ pub async fn transfer(cx: &Cx) -> Result<SignInResource> {
             updated_at: cx.now,
         };
         store::insert(&mut tx, &row).await?;
+        audit::record(cx, &mut tx, told("sign_in.transfer.completed", &row));
         let changed = finish(cx, &mut tx, &mut held, &mut row, Strategy::EmailCode).await?;
         Ok::<_, Error>((held, row, changed))
     })?;

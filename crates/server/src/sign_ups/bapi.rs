@@ -1,6 +1,7 @@
 //! `/v1/sign_ups/{id}` of the Backend API (contract bapi §2.12).
 use super::resource::SignUpResource;
 use super::{flow, store};
+use crate::audit::{self, Event};
 use crate::cx::Cx;
 use crate::handler;
 use crate::route::{Call, Op, Reply};
@@ -61,6 +62,8 @@ async fn update(cx: &Cx, call: &Call) -> Result<Reply> {
         row.custom_action = call.form.flag("custom_action").unwrap_or(row.custom_action);
         row.updated_at = cx.now;
         store::update(&mut tx, &row).await?;
+        let changes = ["external_id", "custom_action"].into_iter().filter(|name| call.form.sent(name));
+        audit::record(cx, &mut tx, Event::new("sign_up.updated").about(row.id.as_str()).changed(changes));
         Ok::<_, Error>(row)
     })?;
     Reply::json(&server(&SignUpResource::new(cx, &row, None))?)

@@ -4,6 +4,7 @@ use super::model::{LIFE_MS, SignUpRow};
 use super::resource::SignUpResource;
 use super::store;
 use crate::access::ops::{self as access, Door};
+use crate::audit::{self, Event};
 use crate::clients::ops::{self as clients, Held};
 use crate::clients::store as client_store;
 use crate::cx::Cx;
@@ -108,6 +109,13 @@ async fn given(cx: &Cx, form: &Form, before: Option<&SignUpRow>) -> Result<Given
         locale: form.patch("locale"),
         legal_accepted: form.flag("legal_accepted") == Some(true),
     })
+}
+
+/// An event of an attempt.
+fn told(name: &'static str, row: &SignUpRow) -> Event {
+    Event::new(name)
+        .about(row.id.as_str())
+        .client(row.client_id.as_str())
 }
 
 /// The one verdict on who may sign up.
@@ -273,6 +281,7 @@ pub async fn create(cx: &Cx, form: &Form) -> Result<SignUpResource> {
         }
         check_free(cx, &mut tx, &row).await?;
         store::insert(&mut tx, &row).await?;
+        audit::record(cx, &mut tx, told("sign_up.created", &row));
         client_store::set_sign_up(&mut tx, &held.row.id, Some(&row.id), cx.now).await?;
         let changed = finish(cx, &mut tx, &mut held, &mut row).await?;
         Ok::<_, Error>((held, row, changed))
@@ -295,6 +304,7 @@ pub async fn update(cx: &Cx, id: &str, form: &Form) -> Result<SignUpResource> {
         apply(cx, &mut row, &given);
         check_free(cx, &mut tx, &row).await?;
         store::update(&mut tx, &row).await?;
+        audit::record(cx, &mut tx, told("sign_up.updated", &row).changed(form.names()));
         let changed = finish(cx, &mut tx, &mut held, &mut row).await?;
         Ok::<_, Error>((held, row, changed))
     })?;
@@ -354,6 +364,8 @@ async fn finish(cx: &Cx, tx: &mut Tx, held: &mut Held, row: &mut SignUpRow) -> R
         Strategy::EmailCode
     };
     let session = sessions::ops::complete(cx, tx, held, &user, strategy.word()).await?;
+    let event = told("sign_up.completed", row).user(&user.id);
+    audit::record(cx, tx, event.session(&session.id));
     row.created_user_id = Some(user.id);
     row.created_session_id = Some(session.id);
     row.password_stored = row.password_stored.as_ref().map(|_| String::new());
@@ -396,6 +408,7 @@ pub async fn prepare(cx: &Cx, id: &str, strategy: Strategy) -> Result<SignUpReso
         row.email_verification_id = Some(verification.id);
         row.updated_at = cx.now;
         store::update(&mut tx, &row).await?;
+        audit::record(cx, &mut tx, told("sign_up.email_address.verification.code_sent", &row));
         Ok::<_, Error>(row)
     })?;
     let mut tx = cx.read().await?;
@@ -413,8 +426,12 @@ pub async fn attempt(cx: &Cx, id: &str, code: &str) -> Result<SignUpResource> {
         check_access(cx, &mut tx, &row).await?;
         let verification = row.email_verification_id.clone().ok_or_else(refuse::verification_missing)?;
         if let Outcome::Refused(refusal) = codes::attempt(cx, &mut tx, &verification, code, Some(&held.row.id)).await? {
+            if refusal.code == "form_code_incorrect" {
+                audit::record(cx, &mut tx, told("sign_up.email_address.verification.code_attempt_invalid", &row).failed());
+            }
             return Ok(Err(refusal));
         }
+        audit::record(cx, &mut tx, told("sign_up.email_address.verified", &row));
         if identifiers::store::claimed(&mut tx, row.email_address.as_deref().unwrap_or_default()).await?.is_some() {
             verification_store::set_status(&mut tx, &verification, "transferable").await?;
             return Ok(Err(refuse::identifier_taken("email_address")));

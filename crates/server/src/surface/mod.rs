@@ -12,7 +12,7 @@ pub mod render;
 pub mod router;
 
 use crate::app::App;
-use crate::cx::{Cx, RequestFacts};
+use crate::cx::{Caller, Cx, RequestFacts};
 use crate::instances::{Instance, keys, store};
 use crate::route::{Api, Call, Guard, Op, Reply};
 use crate::{limits, sessions};
@@ -364,7 +364,10 @@ async fn bapi_operation(
     let query = request.query_pairs()?;
     let mut facts = facts(app, request, false);
     facts.api_version = version(request, &query)?;
-    let cx = Cx::new(Arc::clone(app), instance, trace.to_owned(), facts);
+    let mut cx = Cx::new(Arc::clone(app), instance, trace.to_owned(), facts);
+    cx.caller = Caller::SecretKey {
+        hint: keys::hint(key),
+    };
     limits::arrive(&cx, op)?;
     let body = body::decode(request, true)?;
     let form = Form::check(op.fields, usher_http::form::group(query), body, !op.lenient)?;

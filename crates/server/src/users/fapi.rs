@@ -3,6 +3,7 @@ use super::model::normal_username;
 use super::ops::create::{check_username, refresh};
 use super::resource::{Audience, UserResource};
 use super::{ops, store};
+use crate::audit::{self, Event};
 use crate::clients::fapi::envelope;
 use crate::cx::Cx;
 use crate::handler;
@@ -201,6 +202,7 @@ async fn change(cx: &Cx, id: &UserId, call: &Call) -> Result<()> {
     };
     usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
         let mut user = store::find_locked(&mut tx, id).await?.ok_or_else(refuse::authentication_invalid)?;
+        let before = user.clone();
         let emails = identifiers::store::of_user(&mut tx, id).await?;
         user.first_name = form.patch("first_name").over(user.first_name.take());
         user.last_name = form.patch("last_name").over(user.last_name.take());
@@ -224,6 +226,7 @@ async fn change(cx: &Cx, id: &UserId, call: &Call) -> Result<()> {
         user.updated_at = cx.now;
         refresh(&mut user, &emails);
         store::update(&mut tx, &user).await.map_err(|e| if e.is_unique() { Error::from(refuse::identifier_taken("username")) } else { e.into() })?;
+        audit::record(cx, &mut tx, Event::new("user.updated").user(id).changed(user.differs_from(&before)));
         Ok::<_, Error>(())
     })
 }

@@ -87,6 +87,64 @@ impl UserRow {
     pub fn password_is_off(&self) -> bool {
         self.password_stored.is_some() && self.password_failures >= PASSWORD_FAILURES
     }
+    /// The names of the fields that a change of `before` into this changed, as the wire calls them; what follows from other
+    /// fields is left out.
+    #[must_use]
+    pub fn differs_from(&self, before: &Self) -> Vec<&'static str> {
+        let fields = [
+            ("external_id", self.external_id != before.external_id),
+            ("username", self.username != before.username),
+            ("first_name", self.first_name != before.first_name),
+            ("last_name", self.last_name != before.last_name),
+            ("locale", self.locale != before.locale),
+            (
+                "primary_email_address_id",
+                self.primary_email_address_id != before.primary_email_address_id,
+            ),
+            ("password", self.password_stored != before.password_stored),
+            (
+                "password_compromised",
+                self.password_compromised != before.password_compromised,
+            ),
+            (
+                "public_metadata",
+                self.public_metadata != before.public_metadata,
+            ),
+            (
+                "private_metadata",
+                self.private_metadata != before.private_metadata,
+            ),
+            (
+                "unsafe_metadata",
+                self.unsafe_metadata != before.unsafe_metadata,
+            ),
+            ("banned", self.banned != before.banned),
+            ("locked", self.locked != before.locked),
+            (
+                "delete_self_enabled",
+                self.delete_self_enabled != before.delete_self_enabled,
+            ),
+            (
+                "create_organization_enabled",
+                self.create_organization_enabled != before.create_organization_enabled,
+            ),
+            (
+                "create_organizations_limit",
+                self.create_organizations_limit != before.create_organizations_limit,
+            ),
+            (
+                "bypass_client_trust",
+                self.bypass_client_trust != before.bypass_client_trust,
+            ),
+            (
+                "legal_accepted_at",
+                self.legal_accepted_at != before.legal_accepted_at,
+            ),
+            ("created_at", self.created_at != before.created_at),
+        ];
+        let changed = fields.into_iter().filter(|(_, differs)| *differs);
+        changed.map(|(name, _)| name).collect()
+    }
     /// Locked at this instant: for good (no end), or until an end that is still to come.
     #[must_use]
     pub fn is_locked(&self, now: Timestamp) -> bool {

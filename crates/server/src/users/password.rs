@@ -1,4 +1,5 @@
 //! Passwords: the one verdict at every door, and hashing in its own pool (NIST SP 800-63B §3.1.1, contract bapi §6.2).
+use crate::audit::{self, Event};
 use crate::cx::Cx;
 use crate::instances::settings::Settings;
 use crate::users::model::UserRow;
@@ -131,7 +132,9 @@ pub async fn upgrade(cx: &Cx, user: &UserRow, proved: &str) -> Result<()> {
     };
     let new = hash(cx, proved).await?;
     usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
-        store::rehash(&mut tx, &user.id, old, &new).await?;
+        if store::rehash(&mut tx, &user.id, old, &new).await? > 0 {
+            audit::record(cx, &mut tx, Event::new("user.password.rehashed").user(&user.id).by_system().changed(["password"]));
+        }
         Ok::<_, Error>(())
     })
 }

@@ -15,6 +15,7 @@ struct Ids {
     sign_in: String,
     allowed: String,
     blocked: String,
+    event: String,
 }
 
 async fn ids(world: &World) -> Ids {
@@ -26,6 +27,8 @@ async fn ids(world: &World) -> Ids {
         .as_str()
         .unwrap()
         .to_owned();
+    let log = world.server().get("/v1/logs?limit=1").await.ok();
+    let event = log["cursor"]["starting_after"].as_str().unwrap().to_owned();
     let listed = async |list: &str| {
         let entry = json!({ "identifier": "*@example.org" });
         let made = world
@@ -38,6 +41,7 @@ async fn ids(world: &World) -> Ids {
     Ids {
         allowed: listed("allowlist").await,
         blocked: listed("blocklist").await,
+        event,
         user: user.id,
         email: user.email_id,
         session,
@@ -58,6 +62,7 @@ fn path(op: &Op, ids: &Ids) -> String {
         "{sign_in_id}" => ids.sign_in.clone(),
         "{identifier_id}" if op.path.contains("allowlist") => ids.allowed.clone(),
         "{identifier_id}" => ids.blocked.clone(),
+        "{event_time_and_id}" => ids.event.clone(),
         other => {
             assert!(
                 !other.starts_with('{'),
@@ -129,7 +134,7 @@ both! {
             };
             let body = if matches!(op.method, "GET" | "DELETE") { Bytes::new() } else { Bytes::from(bodies.to_string()) };
             let answer = world.unchanged(foreign.send(op.method, &path(op, &ids), Some("application/json"), body.clone())).await;
-            let random = path(op, &ids).replace(&ids.user, "user_x").replace(&ids.email, "idn_x").replace(&ids.session, "sess_x").replace(&ids.client, "client_x").replace(&ids.sign_up, "sua_x").replace(&ids.allowed, "alid_x").replace(&ids.blocked, "blid_x");
+            let random = path(op, &ids).replace(&ids.user, "user_x").replace(&ids.email, "idn_x").replace(&ids.session, "sess_x").replace(&ids.client, "client_x").replace(&ids.sign_up, "sua_x").replace(&ids.event, "1:evt_x").replace(&ids.allowed, "alid_x").replace(&ids.blocked, "blid_x");
             let nothing = world.unchanged(foreign.send(op.method, &random, Some("application/json"), body)).await;
             assert_eq!((answer.status, answer.codes()), (nothing.status, nothing.codes()), "{}", answer.asked);
             assert_eq!(answer.json()["errors"], nothing.json()["errors"], "{}", answer.asked);

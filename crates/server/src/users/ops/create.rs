@@ -1,4 +1,5 @@
 //! Creating a user, by a sign-up or by the operator: one function, one set of checks.
+use crate::audit::{self, Event};
 use crate::cx::Cx;
 use crate::identifiers;
 use crate::identifiers::email::{EmailAddress, EmailRow};
@@ -135,6 +136,17 @@ pub async fn create(cx: &Cx, tx: &mut Tx, new: NewUser) -> Result<UserRow> {
         identifiers::store::insert(tx, email)
             .await
             .map_err(|e| taken(e, "email_address"))?;
+    }
+    let given = UserRow::blank(user.instance_id.clone(), user.id.clone(), user.created_at);
+    let changes = user.differs_from(&given);
+    audit::record(
+        cx,
+        tx,
+        Event::new("user.created").user(&user.id).changed(changes),
+    );
+    for email in &emails {
+        let event = Event::new("email_address.created").user(&user.id);
+        audit::record(cx, tx, event.about(email.id.as_str()));
     }
     Ok(user)
 }

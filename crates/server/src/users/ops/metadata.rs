@@ -1,5 +1,6 @@
 //! Metadata: three objects of a user, 8 KB together. Merged as RFC 7396 says, or replaced.
 use super::list::{self, Found};
+use crate::audit::{self, Event};
 use crate::cx::Cx;
 use crate::users::model::UserRow;
 use crate::users::store;
@@ -38,9 +39,12 @@ pub async fn update(cx: &Cx, id: &str, new: &Metadata, how: How) -> Result<Found
     let id = list::parse_id(id)?;
     usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
         let mut found = list::hold(&mut tx, &id).await?;
+        let before = found.user.clone();
         apply(&mut found.user, new, how)?;
         found.user.updated_at = cx.now;
         store::update(&mut tx, &found.user).await?;
+        let event = Event::new("user.metadata.updated").user(&id);
+        audit::record(cx, &mut tx, event.changed(found.user.differs_from(&before)));
         Ok::<_, Error>(found)
     })
 }

@@ -1,5 +1,6 @@
 //! What an operator decides about users: ban, lock, mark a password as compromised.
 use super::list::{self, Found};
+use crate::audit::{self, Event};
 use crate::cx::Cx;
 use crate::sessions;
 use crate::sessions::model::SessionRow;
@@ -62,6 +63,16 @@ impl Decision {
         user.updated_at = cx.now;
         Ok(())
     }
+    fn event(self) -> &'static str {
+        match self {
+            Self::Ban => "user.banned",
+            Self::Unban => "user.unbanned",
+            Self::Lock => "user.locked",
+            Self::Unlock => "user.unlocked",
+            Self::DistrustPassword(_) => "user.password_compromised.set",
+            Self::TrustPassword => "user.password_compromised.unset",
+        }
+    }
     fn sessions(self) -> Sessions {
         match self {
             Self::Ban => Sessions::End,
@@ -85,8 +96,11 @@ pub async fn decide(cx: &Cx, ids: &[UserId], decision: Decision) -> Result<Vec<F
         let mut ended = Vec::new();
         for id in &order {
             let mut found = list::hold(&mut tx, id).await?;
+            let before = found.user.clone();
             decision.apply(cx, &mut found.user)?;
             store::update(&mut tx, &found.user).await?;
+            let event = Event::new(decision.event()).user(id);
+            audit::record(cx, &mut tx, event.changed(found.user.differs_from(&before)));
             if decision.sessions() == Sessions::End {
                 ended.extend(end_sessions(cx, &mut tx, id).await?);
             }

@@ -3,6 +3,7 @@
 use super::failures::{self, Failure};
 use super::list;
 use super::moderate::forget_tokens;
+use crate::audit::{self, Event};
 use crate::clients::ops as clients;
 use crate::cx::Cx;
 use crate::sessions;
@@ -27,7 +28,10 @@ pub async fn put_password(cx: &Cx, tx: &mut Tx, id: &UserId, stored: &str) -> Re
     user.password_compromised = false;
     user.password_failures = 0;
     user.updated_at = cx.now;
-    Ok(store::update(tx, &user).await?)
+    store::update(tx, &user).await?;
+    let event = Event::new("user.password.changed").user(id);
+    audit::record(cx, tx, event.changed(["password"]));
+    Ok(())
 }
 
 /// Proves the present password, where there is one; a wrong one counts towards the lock.
@@ -47,7 +51,7 @@ async fn prove_current(cx: &Cx, user: &UserRow, given: Option<&str>) -> Result<(
         return Ok(());
     }
     usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
-        failures::count(cx, &mut tx, user, Failure::Password).await?;
+        failures::count(cx, &mut tx, user, Failure::Password, "user.password.change_failed").await?;
         Ok::<_, Error>(())
     })?;
     Err(refuse::form_password_incorrect("password")
@@ -133,6 +137,7 @@ pub async fn remove_password(cx: &Cx, user: &UserRow, current: Option<&str>) -> 
         user.password_updated_at = None;
         user.updated_at = cx.now;
         store::update(&mut tx, &user).await?;
+        audit::record(cx, &mut tx, Event::new("user.password.deleted").user(&user.id).changed(["password"]));
         clients::rotate(cx, &mut tx, &mut held).await?;
         Ok::<_, Error>(held)
     })?;
@@ -156,6 +161,8 @@ pub async fn delete(cx: &Cx, user: &UserRow) -> Result<()> {
         let mut held = clients::hold(&mut tx, client).await?;
         let ended = sessions::ops::end_of_user(cx, &mut tx, &user.id, "revoked", None).await?;
         store::delete(&mut tx, &user.id).await?;
+        audit::record(cx, &mut tx, Event::new("user.deleted").user(&user.id));
+        audit::erase(cx, &mut tx, &user.id);
         let left = clients::live_sessions(cx, &mut tx, &client.id).await?;
         crate::clients::store::sessions_changed(&mut tx, &client.id, left.last().map(|s| &s.id), cx.now).await?;
         held.row.authenticated_at = cx.now;

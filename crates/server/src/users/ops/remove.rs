@@ -1,6 +1,7 @@
 //! Removing users, and passwords of users.
 use super::list::{self, Found};
 use super::moderate::{Sessions, end_sessions, forget_tokens};
+use crate::audit::{self, Event};
 use crate::cx::Cx;
 use crate::sessions;
 use crate::users::model::UserRow;
@@ -17,6 +18,8 @@ pub async fn remove(cx: &Cx, id: &str) -> Result<UserRow> {
         let found = list::hold(&mut tx, &id).await?;
         let ended = sessions::ops::end_of_user(cx, &mut tx, &id, "revoked", None).await?;
         store::delete(&mut tx, &id).await?;
+        audit::record(cx, &mut tx, Event::new("user.deleted").user(&id));
+        audit::erase(cx, &mut tx, &id);
         Ok::<_, Error>((found.user, ended))
     })?;
     forget_tokens(cx, &ended);
@@ -39,6 +42,7 @@ pub async fn remove_password(cx: &Cx, id: &str, live: Sessions) -> Result<Found>
         found.user.password_compromised = false;
         found.user.updated_at = cx.now;
         store::update(&mut tx, &found.user).await?;
+        audit::record(cx, &mut tx, Event::new("user.password.deleted").user(&id).changed(["password"]));
         let ended = match live {
             Sessions::End => end_sessions(cx, &mut tx, &id).await?,
             Sessions::Keep => Vec::new(),

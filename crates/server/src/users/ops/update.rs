@@ -3,6 +3,7 @@ use super::create::{NewUser, create, refresh};
 use super::list::{self, Found};
 use super::metadata::{self, How, Metadata};
 use super::moderate::{Sessions, end_sessions, forget_tokens};
+use crate::audit::{self, Event};
 use crate::cx::Cx;
 use crate::identifiers;
 use crate::users::model::{UserRow, normal_username};
@@ -118,6 +119,7 @@ pub async fn update(cx: &Cx, id: &str, change: &Change) -> Result<Found> {
     let id = &before.user.id;
     let (found, ended) = usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
         let mut found = list::hold(&mut tx, id).await?;
+        let before = found.user.clone();
         apply(cx, &mut found, change)?;
         let mut ended = Vec::new();
         if let Some(stored) = &stored {
@@ -128,6 +130,11 @@ pub async fn update(cx: &Cx, id: &str, change: &Change) -> Result<Found> {
         }
         check_free(&mut tx, &found.user).await?;
         save(cx, &mut tx, &mut found, if change.username == Patch::Absent { "external_id" } else { "username" }).await?;
+        let changes = found.user.differs_from(&before);
+        if stored.is_some() {
+            audit::record(cx, &mut tx, Event::new("user.password.changed").user(id));
+        }
+        audit::record(cx, &mut tx, Event::new("user.updated").user(id).changed(changes));
         Ok::<_, Error>((found, ended))
     })?;
     forget_tokens(cx, &ended);

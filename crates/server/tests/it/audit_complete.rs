@@ -1,0 +1,426 @@
+//! Promise P10, `p10_audit_complete`: whatever operation changes something leaves a row in the audit log. Every operation of the
+//! table that is no read stands here, or in `SILENT` with its reason; a new one fails this test until it does.
+use crate::answer::Answer;
+use crate::browser::PASSWORD;
+use crate::world::World;
+use serde_json::{Value as Json, json};
+use std::collections::BTreeSet;
+use usher_db::Value;
+use usher_server::instances::settings::Presence;
+
+/// What is recorded nowhere, and why.
+const SILENT: &[(&str, &str)] = &[
+    (
+        "CreateSessionToken",
+        "signs a token; the session stays what it is",
+    ),
+    (
+        "RefreshSession",
+        "replaces a refresh token by its successor; a second use ends the session, and that is recorded",
+    ),
+    ("VerifyClient", "reads"),
+    ("VerifyPassword", "reads"),
+    ("VerifySession", "reads"),
+    (
+        "createSessionToken",
+        "signs a token and notes activity once a minute",
+    ),
+    ("postClient", "a visitor gets a client, who is nobody yet"),
+    ("putClient", "a visitor gets a client, who is nobody yet"),
+    (
+        "touchSession",
+        "which session acts, and that somebody is there",
+    ),
+    ("updateEnvironment", "changes nothing"),
+];
+
+struct Ledger {
+    world: World,
+    seen: BTreeSet<&'static str>,
+}
+
+impl Ledger {
+    /// Sends a request that must succeed, change rows and leave at least one in the log, under its trace id.
+    async fn told(&mut self, id: &'static str, request: impl Future<Output = Answer>) -> Json {
+        let before = self.world.snapshot().await;
+        let answer = request.await;
+        assert!(
+            (200..300).contains(&answer.status),
+            "{}: {}",
+            answer.asked,
+            answer.body
+        );
+        assert_ne!(
+            before,
+            self.world.snapshot().await,
+            "{} changed nothing",
+            answer.asked
+        );
+        let trace = Value::Text(answer.header("clerk-trace-id").unwrap().to_owned());
+        let rows = self
+            .world
+            .rows(
+                "SELECT event FROM audit_logs WHERE trace_id = ? AND outcome = 'success'",
+                &[trace],
+            )
+            .await;
+        assert!(!rows.is_empty(), "{} left no row", answer.asked);
+        self.seen.insert(id);
+        if answer.body.is_empty() {
+            Json::Null
+        } else {
+            answer.json()
+        }
+    }
+}
+
+fn text(value: &Json) -> String {
+    value.as_str().unwrap().to_owned()
+}
+
+async fn by_server(log: &mut Ledger) {
+    let server = log.world.server();
+    let ada = log
+        .told(
+            "CreateUser",
+            server.post(
+                "/v1/users",
+                json!({ "email_address": ["ada@example.com"], "password": PASSWORD }),
+            ),
+        )
+        .await;
+    let id = text(&ada["id"]);
+    let user = format!("/v1/users/{id}");
+    log.told(
+        "UpdateUser",
+        server.patch(&user, json!({ "first_name": "Ada" })),
+    )
+    .await;
+    log.told(
+        "UpdateUserMetadata",
+        server.patch(
+            &format!("{user}/metadata"),
+            json!({ "public_metadata": { "a": 1 } }),
+        ),
+    )
+    .await;
+    log.told(
+        "ReplaceUserMetadata",
+        server.put(
+            &format!("{user}/metadata"),
+            json!({ "public_metadata": { "b": 1 } }),
+        ),
+    )
+    .await;
+    for (name, path) in [
+        ("BanUser", "ban"),
+        ("UnbanUser", "unban"),
+        ("LockUser", "lock"),
+        ("UnlockUser", "unlock"),
+        ("SetUserPasswordCompromised", "password/set_compromised"),
+        ("UnsetUserPasswordCompromised", "password/unset_compromised"),
+        ("RemoveUserPassword", "remove_password"),
+    ] {
+        log.told(name, server.post(&format!("{user}/{path}"), json!({})))
+            .await;
+    }
+    log.told(
+        "UsersBan",
+        server.post("/v1/users/ban", json!({ "user_ids": [id] })),
+    )
+    .await;
+    log.told(
+        "UsersUnban",
+        server.post("/v1/users/unban", json!({ "user_ids": [id] })),
+    )
+    .await;
+    let added = log
+        .told(
+            "CreateEmailAddress",
+            server.post(
+                "/v1/email_addresses",
+                json!({ "user_id": id, "email_address": "second@example.com" }),
+            ),
+        )
+        .await;
+    let email = format!("/v1/email_addresses/{}", text(&added["id"]));
+    let prepared = log
+        .told(
+            "PrepareEmailAddressVerification",
+            server.post(&format!("{email}/prepare_verification"), json!({})),
+        )
+        .await;
+    let code = log.world.code("second@example.com").await;
+    let proof = json!({ "verification_id": prepared["id"], "code": code });
+    log.told(
+        "AttemptEmailAddressVerification",
+        server.post(&format!("{email}/attempt_verification"), proof),
+    )
+    .await;
+    log.told(
+        "UpdateEmailAddress",
+        server.patch(&email, json!({ "primary": true })),
+    )
+    .await;
+    log.told("DeleteEmailAddress", server.delete(&email)).await;
+    log.told(
+        "ReplaceUserEmailAddress",
+        server.put(
+            &format!("{user}/email_address"),
+            json!({ "email_address": "third@example.com" }),
+        ),
+    )
+    .await;
+    let session = log
+        .told(
+            "createSession",
+            server.post("/v1/sessions", json!({ "user_id": id })),
+        )
+        .await;
+    log.told(
+        "RevokeSession",
+        server.post(
+            &format!("/v1/sessions/{}/revoke", text(&session["id"])),
+            json!({}),
+        ),
+    )
+    .await;
+    log.told(
+        "CreateTestingToken",
+        server.post("/v1/testing_tokens", json!({})),
+    )
+    .await;
+    log.told(
+        "UpdateInstance",
+        server.patch(
+            "/v1/instance",
+            json!({ "support_email": "help@example.com" }),
+        ),
+    )
+    .await;
+    log.told(
+        "UpdateInstanceRestrictions",
+        server.patch(
+            "/v1/instance/restrictions",
+            json!({ "block_email_subaddresses": true }),
+        ),
+    )
+    .await;
+    for (made, gone, path) in [
+        (
+            "CreateAllowlistIdentifier",
+            "DeleteAllowlistIdentifier",
+            "/v1/allowlist_identifiers",
+        ),
+        (
+            "CreateBlocklistIdentifier",
+            "DeleteBlocklistIdentifier",
+            "/v1/blocklist_identifiers",
+        ),
+    ] {
+        let entry = log
+            .told(
+                made,
+                server.post(path, json!({ "identifier": "*@example.org" })),
+            )
+            .await;
+        log.told(
+            gone,
+            server.delete(&format!("{path}/{}", text(&entry["id"]))),
+        )
+        .await;
+    }
+    let visitor = log.world.browser();
+    let sign_up = visitor.start_sign_up(&[("first_name", "Bob")]).await;
+    log.told(
+        "UpdateSignUp",
+        server.patch(
+            &format!("/v1/sign_ups/{sign_up}"),
+            json!({ "external_id": "x1" }),
+        ),
+    )
+    .await;
+    log.told("DeleteUser", server.delete(&user)).await;
+}
+
+async fn by_browser(log: &mut Ledger) {
+    let world = log.world.clone();
+    let address = "bob@example.com";
+    let bob = world.browser();
+    let made = log
+        .told(
+            "createSignUps",
+            bob.post("/v1/client/sign_ups", &[("email_address", address)]),
+        )
+        .await;
+    let path = format!("/v1/client/sign_ups/{}", text(&made["response"]["id"]));
+    log.told("updateSignUps", bob.patch(&path, &[("password", PASSWORD)]))
+        .await;
+    log.told(
+        "prepareSignUpsVerification",
+        bob.post(
+            &format!("{path}/prepare_verification"),
+            &[("strategy", "email_code")],
+        ),
+    )
+    .await;
+    let code = world.code(address).await;
+    log.told(
+        "attemptSignUpsVerification",
+        bob.post(
+            &format!("{path}/attempt_verification"),
+            &[("strategy", "email_code"), ("code", &code)],
+        ),
+    )
+    .await;
+    log.told("patchUser", bob.patch("/v1/me", &[("first_name", "Bob")]))
+        .await;
+    log.told(
+        "updateUserMetadata",
+        bob.patch("/v1/me/metadata", &[("unsafe_metadata", "{\"a\":1}")]),
+    )
+    .await;
+    log.told(
+        "changePassword",
+        bob.post(
+            "/v1/me/change_password",
+            &[
+                ("current_password", PASSWORD),
+                ("new_password", "another horse 9 battery"),
+            ],
+        ),
+    )
+    .await;
+    let added = log
+        .told(
+            "createEmailAddresses",
+            bob.post(
+                "/v1/me/email_addresses",
+                &[("email_address", "more@example.com")],
+            ),
+        )
+        .await;
+    let email = format!("/v1/me/email_addresses/{}", text(&added["response"]["id"]));
+    log.told(
+        "sendVerificationEmail",
+        bob.post(
+            &format!("{email}/prepare_verification"),
+            &[("strategy", "email_code")],
+        ),
+    )
+    .await;
+    let code = world.code("more@example.com").await;
+    log.told(
+        "verifyEmailAddress",
+        bob.post(&format!("{email}/attempt_verification"), &[("code", &code)]),
+    )
+    .await;
+    log.told("deleteEmailAddress", bob.delete(&email)).await;
+    let session = bob.session_ids().await.remove(0);
+    log.told(
+        "endSession",
+        bob.post(&format!("/v1/client/sessions/{session}/end"), &[]),
+    )
+    .await;
+    world.advance_minutes(61);
+    let made = log
+        .told(
+            "createSignIn",
+            bob.post("/v1/client/sign_ins", &[("identifier", address)]),
+        )
+        .await;
+    log.told(
+        "prepareSignInFactorOne",
+        bob.prepare_sign_in(&made["response"]),
+    )
+    .await;
+    let code = world.code(address).await;
+    log.told(
+        "attemptSignInFactorOne",
+        bob.attempt_code(&text(&made["response"]["id"]), &code),
+    )
+    .await;
+    let session = bob.session_ids().await.remove(0);
+    log.told(
+        "removeClientSession",
+        bob.post(&format!("/v1/client/sessions/{session}/remove"), &[]),
+    )
+    .await;
+    world.advance_minutes(61);
+    let started = bob.start_sign_in(address).await;
+    let id = text(&started["id"]);
+    let factors = started["supported_first_factors"].as_array().unwrap();
+    let reset = factors
+        .iter()
+        .find(|f| f["strategy"] == "reset_password_email_code")
+        .unwrap();
+    let form = [
+        ("strategy", "reset_password_email_code"),
+        (
+            "email_address_id",
+            reset["email_address_id"].as_str().unwrap(),
+        ),
+    ];
+    bob.post(
+        &format!("/v1/client/sign_ins/{id}/prepare_first_factor"),
+        &form,
+    )
+    .await
+    .ok();
+    let code = world.code(address).await;
+    bob.post(
+        &format!("/v1/client/sign_ins/{id}/attempt_first_factor"),
+        &[("strategy", "reset_password_email_code"), ("code", &code)],
+    )
+    .await
+    .ok();
+    log.told(
+        "resetPassword",
+        bob.post(
+            &format!("/v1/client/sign_ins/{id}/reset_password"),
+            &[("password", "a third horse 9 battery")],
+        ),
+    )
+    .await;
+    log.told(
+        "deletePassword",
+        bob.post(
+            "/v1/me/remove_password",
+            &[("current_password", "a third horse 9 battery")],
+        ),
+    )
+    .await;
+    let session = bob.session_ids().await.remove(0);
+    log.told(
+        "revokeSession",
+        bob.post(&format!("/v1/me/sessions/{session}/revoke"), &[]),
+    )
+    .await;
+    world.advance_minutes(61);
+    bob.sign_in(address).await;
+    log.told("removeClientSessions", bob.delete("/v1/client/sessions"))
+        .await;
+    world.advance_minutes(61);
+    bob.sign_in(address).await;
+    log.told("deleteClientSessionsAndClient", bob.delete("/v1/client"))
+        .await;
+    world.advance_minutes(61);
+    bob.sign_in(address).await;
+    log.told("deleteUser", bob.delete("/v1/me")).await;
+}
+
+both! {
+    async fn p10_audit_complete(world: World) {
+        world.settings(|s| s.attributes.password = Presence::On).await;
+        let mut log = Ledger { world, seen: BTreeSet::new() };
+        by_server(&mut log).await;
+        by_browser(&mut log).await;
+        let silent: BTreeSet<&str> = SILENT.iter().map(|(id, _)| *id).collect();
+        let missing: Vec<&str> = usher_server::operations()
+            .filter(|op| op.method != "GET")
+            .map(|op| op.id)
+            .filter(|id| !log.seen.contains(id) && !silent.contains(id))
+            .collect();
+        assert!(missing.is_empty(), "neither recorded nor silent: {missing:?}");
+    }
+}
