@@ -214,20 +214,24 @@ pub async fn answer(cx: &Cx, call: &Call) -> Result<Reply> {
     };
     if let (Some((session, _)), Some(who)) = (found, who) {
         let refresh = digest::sha256_hex(&who.refresh);
-        let kept = Kept {
-            who,
-            stamp,
-            secure: place.secure,
-            shared: place.domain.is_some(),
+        let sealed = if by_nonce {
+            let kept = Kept {
+                who,
+                stamp,
+                secure: place.secure,
+                shared: place.domain.is_some(),
+            };
+            let plain = serde_json::to_vec(&kept)?;
+            Some(Master::of_token(&nonce).seal(&cx.app.rng, SEALED_FOR, &plain))
+        } else {
+            None
         };
-        let plain = serde_json::to_vec(&kept)?;
-        let sealed = Master::of_token(&nonce).seal(&cx.app.rng, SEALED_FOR, &plain);
         // One transaction for both: a handshake pays for one durable write.
         usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
             sessions::store::replace_refresh(&mut tx, &session.id, &target.origin()).await?;
             sessions::store::add_refresh(&mut tx, &session.id, &target.origin(), &refresh, session.expire_at).await?;
-            if by_nonce {
-                store::add_handshake(&mut tx, &digest::sha256_hex(&nonce), &sealed, cx.now.plus_secs(NONCE_LIFE_SECS)).await?;
+            if let Some(sealed) = &sealed {
+                store::add_handshake(&mut tx, &digest::sha256_hex(&nonce), sealed, cx.now.plus_secs(NONCE_LIFE_SECS)).await?;
             }
             Ok::<_, Error>(())
         })?;

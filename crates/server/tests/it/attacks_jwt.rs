@@ -2,6 +2,7 @@
 //! session token: `/clients/verify`, `/sessions/{id}/verify` and the expired token of `/sessions/{id}/refresh`.
 use crate::answer::{Answer, decode};
 use crate::browser::Browser;
+use crate::handshake::directives;
 use crate::world::World;
 use serde_json::{Value, json};
 use usher_crypto::digest::{b64url, b64url_decode, hmac_sha256};
@@ -130,16 +131,7 @@ async fn handshake(world: &World, browser: &Browser) -> Vec<String> {
         "/v1/client/handshake?redirect_url={}&format=nonce",
         percent::encode(APP)
     );
-    let answer = browser.get(&target).await;
-    let nonce = answer.cookie_value("__clerk_handshake_nonce").unwrap();
-    let path = format!("/v1/clients/handshake_payload?nonce={nonce}");
-    let payload = world.server().get(&path).await.ok();
-    payload["directives"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|d| d.as_str().unwrap().to_owned())
-        .collect()
+    directives(world, &browser.get(&target).await).await
 }
 
 fn directive(directives: &[String], name: &str) -> String {

@@ -17,7 +17,7 @@ async fn shake(browser: &Browser, to: &str, more: &str) -> Answer {
 }
 
 /// The directives that the application's server gets for a handshake.
-async fn directives(world: &World, answer: &Answer) -> Vec<String> {
+pub(crate) async fn directives(world: &World, answer: &Answer) -> Vec<String> {
     let nonce = answer.cookie_value("__clerk_handshake_nonce").unwrap();
     let payload = world
         .server()
