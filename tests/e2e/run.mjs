@@ -12,7 +12,7 @@ import { parseArgs } from 'node:util';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const browser = ['html', 'vite', 'next', 'express', 'portal', 'hosts'];
-const suites = [...browser, 'node', 'python'];
+const suites = [...browser, 'node', 'keys', 'python'];
 const { values: { only } } = parseArgs({ options: { only: { type: 'string' } } });
 const wanted = only === undefined ? suites : only === 'browser' ? browser : suites.filter(name => name === only);
 if (wanted.length === 0) {

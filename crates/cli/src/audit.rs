@@ -8,7 +8,7 @@ use usher_db::Db;
 use usher_server::audit::model::AuditRow;
 use usher_server::audit::verify::{self, Checkpoint, Verdict};
 use usher_server::audit::{export, store};
-use usher_server::instances::loaded::audit_key;
+use usher_server::instances::loaded::{audit_key, data_key};
 use usher_server::instances::model::InstanceRow;
 use usher_server::instances::store::all;
 
@@ -110,7 +110,8 @@ async fn verified(
     checkpoint: Option<&Checkpoint>,
 ) -> Result<bool, String> {
     let mut tx = db.read(row.id.as_str()).await.map_err(|e| e.to_string())?;
-    let verdict = verify::walk(&mut tx, &audit_key(row, master), checkpoint)
+    let seal = audit_key(&data_key(row, master).map_err(|e| e.to_string())?);
+    let verdict = verify::walk(&mut tx, &seal, checkpoint)
         .await
         .map_err(|e| e.to_string())?;
     Ok(match verdict {

@@ -74,13 +74,13 @@ pub(crate) async fn run(
         disposable_domains: std::collections::HashSet::new(),
         mail_from: "Usher <no-reply@localhost>".to_owned(),
     };
-    let app = App::start(db.clone(), master.clone(), rng, clock, options)
+    let app = App::start(db.clone(), master.clone(), rng, clock.clone(), options)
         .await
         .map_err(told)?;
     let origin = format!("http://localhost:{port}");
     let mut keys = Vec::new();
     for instance in app.instances() {
-        let secret = setup::secrets(&db, &master, &instance.row.id)
+        let secret = setup::secrets(&db, &master, &instance.row, clock.now())
             .await
             .map_err(told)?
             .into_iter()

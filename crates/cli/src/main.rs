@@ -54,7 +54,7 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
-    /// Show an instance's keys, or make a master key.
+    /// Show, make, replace and end keys: signing keys, secret keys, the master key.
     Keys {
         #[command(subcommand)]
         action: keys::Action,

@@ -90,7 +90,12 @@ pub(crate) fn write_private(path: &Path, text: &str) -> Result<(), String> {
     file.write_all(text.as_bytes())
         .and_then(|()| file.sync_all())
         .map_err(told)?;
-    std::fs::rename(&fresh, path).map_err(told)
+    std::fs::rename(&fresh, path).map_err(told)?;
+    // Until the directory is synced a power cut can take the name away, and a database sealed under this key would stay.
+    let parent = path.parent().filter(|p| !p.as_os_str().is_empty());
+    std::fs::File::open(parent.unwrap_or(Path::new(".")))
+        .and_then(|directory| directory.sync_all())
+        .map_err(told)
 }
 
 /// The master key of a file, made on first use.

@@ -65,10 +65,17 @@ pub(crate) async fn opened(path: &Path) -> Result<(Config, usher_db::Db), String
     Ok((config, db))
 }
 
-/// The master key of a configuration.
+/// The master key of a configuration, which also opens with the one before it where that is given.
 pub(crate) fn master(config: &Config) -> Result<Master, String> {
-    Master::from_hex(config.keys.master.trim())
-        .map_err(|e| format!("keys.master: {e}; it must be 64 hex digits"))
+    let read = |name: &str, text: &str| {
+        Master::from_hex(text.trim()).map_err(|e| format!("{name}: {e}; it must be 64 hex digits"))
+    };
+    let master = read("keys.master", &config.keys.master)?;
+    if config.keys.previous_master.is_empty() {
+        return Ok(master);
+    }
+    let previous = read("keys.previous_master", &config.keys.previous_master)?;
+    Ok(master.with_previous(previous))
 }
 
 /// The sockets, and the certificates for them.

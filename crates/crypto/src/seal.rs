@@ -1,9 +1,10 @@
-//! Sealing: authenticated encryption of the secrets at rest, under one master key.
+//! Sealing: authenticated encryption of the secrets at rest. The master key of an installation seals the data key of each
+//! instance; the data key seals what is the instance's, and other keys derive from it.
 //!
 //! Invariants: every purpose has a key of its own (HKDF-SHA-256, RFC 5869) and is authenticated, so
 //! that what is sealed for one purpose never opens for another; a sealed text names its key.
 //! Format: `s1.<key id, 8 hex digits>.<base64url of 12-byte nonce ‖ ciphertext ‖ 16-byte tag>`.
-//! Not here: where the master key is kept, and its rotation.
+//! Not here: where the master key is kept, and what is sealed again when it changes.
 //! Reference: NIST SP 800-38D (AES-256-GCM; at most 2^32 seals for each purpose with random nonces).
 
 use std::fmt;
@@ -18,11 +19,15 @@ use crate::{
 
 const SALT: &[u8] = b"usher/master/1";
 
-/// The 256-bit key from which every other secret key of an installation is derived.
+/// A 256-bit key from which others are derived: the master key of an installation, or the data key of an instance.
 ///
 /// Its bytes are wiped from memory when it is dropped, and never printed.
 #[derive(Clone)]
-pub struct Master(Zeroizing<[u8; 32]>);
+pub struct Master {
+    key: Zeroizing<[u8; 32]>,
+    /// The one before, which still opens what it sealed.
+    previous: Option<Box<Master>>,
+}
 
 /// Why a key or a sealed text is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,29 +66,70 @@ impl Master {
     pub fn from_hex(text: &str) -> Result<Self, SealError> {
         let bytes = Zeroizing::new(hex_decode(text).ok_or(SealError::BadKey)?);
         let key = <[u8; 32]>::try_from(bytes.as_slice()).map_err(|_| SealError::BadKey)?;
-        Ok(Self(Zeroizing::new(key)))
+        Ok(Self::new(key))
     }
 
     /// A new random key.
     #[must_use]
     pub fn generate(rng: &Rng) -> Self {
-        Self(Zeroizing::new(rng.bytes()))
+        Self::new(rng.bytes())
+    }
+
+    fn new(key: [u8; 32]) -> Self {
+        Self {
+            key: Zeroizing::new(key),
+            previous: None,
+        }
+    }
+
+    /// The same key, which also opens what `previous` sealed. It never seals or derives with it.
+    #[must_use]
+    pub fn with_previous(mut self, previous: Master) -> Self {
+        self.previous = Some(Box::new(previous));
+        self
+    }
+
+    /// The key before this one, while there is one.
+    #[must_use]
+    pub fn previous(&self) -> Option<&Master> {
+        self.previous.as_deref()
+    }
+
+    /// Seals another key under this one.
+    #[must_use]
+    pub fn wrap(&self, rng: &Rng, purpose: &str, inner: &Master) -> String {
+        self.seal(rng, purpose, &*inner.key)
+    }
+
+    /// The key that [`Master::wrap`] sealed.
+    ///
+    /// # Errors
+    /// As [`Master::open`].
+    pub fn unwrap_key(&self, purpose: &str, wrapped: &str) -> Result<Master, SealError> {
+        let plain = Zeroizing::new(self.open(purpose, wrapped)?);
+        let key = <[u8; 32]>::try_from(plain.as_slice()).map_err(|_| SealError::Damaged)?;
+        Ok(Self::new(key))
+    }
+
+    /// True when a sealed text names this very key, not the one before.
+    #[must_use]
+    pub fn sealed(&self, text: &str) -> bool {
+        text.strip_prefix("s1.")
+            .and_then(|rest| rest.split_once('.'))
+            .is_some_and(|(id, _)| id == self.key_id())
     }
 
     /// A key that only the holder of `token` has, for what is kept under the token's hash: the database alone opens
     /// nothing. The token must have 128 random bits at least.
     #[must_use]
     pub fn of_token(token: &str) -> Self {
-        Self(Zeroizing::new(hmac_sha256(
-            b"usher/token/1",
-            token.as_bytes(),
-        )))
+        Self::new(hmac_sha256(b"usher/token/1", token.as_bytes()))
     }
 
     /// The key as 64 lower-case hexadecimal digits: the secret itself, for the operator only.
     #[must_use]
     pub fn to_hex(&self) -> String {
-        hex(&*self.0)
+        hex(&*self.key)
     }
 
     /// The public name of the key: 8 hexadecimal digits that say nothing about it.
@@ -126,10 +172,10 @@ impl Master {
         format!("s1.{}.{}", self.key_id(), b64url(&body))
     }
 
-    /// The bytes sealed for the same purpose under this key.
+    /// The bytes sealed for the same purpose under this key, or under the one before.
     ///
     /// # Errors
-    /// [`SealError::WrongKey`] when the text names another key, else [`SealError::Damaged`].
+    /// [`SealError::WrongKey`] when the text names neither this key nor the one before, else [`SealError::Damaged`].
     pub fn open(&self, purpose: &str, sealed: &str) -> Result<Vec<u8>, SealError> {
         let (key_id, body) = sealed
             .strip_prefix("s1.")
@@ -137,7 +183,10 @@ impl Master {
             .filter(|(key_id, _)| is_key_id(key_id))
             .ok_or(SealError::Damaged)?;
         if key_id != self.key_id() {
-            return Err(SealError::WrongKey);
+            return match &self.previous {
+                Some(previous) => previous.open(purpose, sealed),
+                None => Err(SealError::WrongKey),
+            };
         }
         let mut body = b64url_decode(body).ok_or(SealError::Damaged)?;
         let (nonce, secret) = body
@@ -163,7 +212,7 @@ impl Master {
 
     /// HKDF-SHA-256 (RFC 5869) of one block, its `info` being `kind ‖ 0 ‖ purpose`.
     fn expand(&self, kind: &str, purpose: &str) -> [u8; 32] {
-        let extracted = Zeroizing::new(hmac_sha256(SALT, &*self.0));
+        let extracted = Zeroizing::new(hmac_sha256(SALT, &*self.key));
         let info = [kind.as_bytes(), &[0], purpose.as_bytes(), &[1]].concat();
         hmac_sha256(&*extracted, &info)
     }
@@ -223,6 +272,33 @@ mod tests {
     }
 
     #[test]
+    fn the_key_before_opens_and_does_not_seal() {
+        let (old, rng) = (master(), Rng::seeded(3));
+        let new = Master::generate(&Rng::seeded(9)).with_previous(old.clone());
+        let sealed = old.seal(&rng, "p", b"x");
+        assert_eq!(new.open("p", &sealed).unwrap(), b"x");
+        assert!(old.sealed(&sealed) && !new.sealed(&sealed));
+        let again = new.seal(&rng, "p", b"x");
+        assert_eq!(old.open("p", &again), Err(SealError::WrongKey));
+        assert!(new.sealed(&again));
+        assert_ne!(new.derive("x"), old.derive("x"));
+    }
+
+    #[test]
+    fn a_wrapped_key_comes_back_under_its_purpose_only() {
+        let (rng, inner) = (Rng::seeded(3), Master::generate(&Rng::seeded(4)));
+        let wrapped = master().wrap(&rng, "data:a", &inner);
+        let back = master().unwrap_key("data:a", &wrapped).unwrap();
+        assert_eq!(back.derive("x"), inner.derive("x"));
+        assert!(master().unwrap_key("data:b", &wrapped).is_err());
+        let short = master().seal(&rng, "data:a", b"short");
+        assert_eq!(
+            master().unwrap_key("data:a", &short).unwrap_err(),
+            SealError::Damaged
+        );
+    }
+
+    #[test]
     fn every_altered_character_is_noticed() {
         let sealed = master().seal(&Rng::seeded(2), "p", b"secret");
         for at in 0..sealed.len() {
@@ -265,7 +341,7 @@ mod tests {
     fn derivation_is_hkdf_and_separates_kinds() {
         use aws_lc_rs::hkdf::{HKDF_SHA256, Salt};
         let info = [&b"derive\0pepper"[..]];
-        let prk = Salt::new(HKDF_SHA256, SALT).extract(&*master().0);
+        let prk = Salt::new(HKDF_SHA256, SALT).extract(&*master().key);
         let mut expected = [0; 32];
         prk.expand(&info, HKDF_SHA256)
             .and_then(|okm| okm.fill(&mut expected))

@@ -12,6 +12,7 @@ CREATE TABLE instances (
   host TEXT NOT NULL,
   publishable_key TEXT NOT NULL,
   settings $JSON NOT NULL,
+  data_key_sealed TEXT NOT NULL,
   generation BIGINT NOT NULL,
   created_at BIGINT NOT NULL,
   updated_at BIGINT NOT NULL
@@ -20,11 +21,15 @@ CREATE UNIQUE INDEX instances_host ON instances (host);
 CREATE UNIQUE INDEX instances_name ON instances (name);
 CREATE TABLE secret_keys (
   hash TEXT PRIMARY KEY,
+  id TEXT NOT NULL,
   instance_id TEXT NOT NULL REFERENCES instances (id),
   sealed TEXT NOT NULL,
+  ending TEXT NOT NULL,
   name TEXT NOT NULL,
-  created_at BIGINT NOT NULL
+  created_at BIGINT NOT NULL,
+  retire_at BIGINT
 );
+CREATE UNIQUE INDEX secret_keys_id ON secret_keys (id);
 CREATE INDEX secret_keys_instance ON secret_keys (instance_id, created_at);
 CREATE TABLE signing_keys (
   id TEXT PRIMARY KEY,
@@ -32,7 +37,10 @@ CREATE TABLE signing_keys (
   public_jwk $JSON NOT NULL,
   private_sealed TEXT NOT NULL,
   created_at BIGINT NOT NULL,
-  retired_at BIGINT
+  active_at BIGINT NOT NULL,
+  retire_at BIGINT,
+  remove_at BIGINT,
+  signed_until BIGINT NOT NULL
 );
 CREATE INDEX signing_keys_instance ON signing_keys (instance_id, created_at);
 CREATE TABLE server_facts (

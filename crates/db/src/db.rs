@@ -11,7 +11,7 @@ use std::pin::Pin;
 use usher_types::{Error, Fault};
 
 /// What can go wrong in the database.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct DbError {
     /// For the log.
     pub text: String,
@@ -26,6 +26,9 @@ pub enum DbErrorKind {
     Unique,
     /// Trying the whole transaction again may succeed.
     Transient,
+    /// It cannot serve at the moment: a full disk, a server that is away, a commit whose outcome is unknown. Nothing is tried
+    /// again here: a commit that did happen would happen twice.
+    Unavailable,
     /// The configuration or the data directory is at fault; the text says what to change.
     Setup,
     /// Anything else.
@@ -61,6 +64,7 @@ impl From<DbError> for Error {
     fn from(e: DbError) -> Self {
         let mut fault = Fault::new(format!("database: {}", e.text));
         fault.transient = e.kind == DbErrorKind::Transient;
+        fault.unavailable = e.kind == DbErrorKind::Unavailable;
         Error::Fault(fault)
     }
 }
@@ -82,7 +86,8 @@ impl Db {
     pub fn open_sqlite(path: &Path) -> Result<Self, DbError> {
         Sqlite::open(path).map(Self::Sqlite)
     }
-    /// Connects to PostgreSQL 15 or newer, by URL (`postgres://user:password@host/name`).
+    /// Connects to PostgreSQL 15 or newer, by URL (`postgres://user:password@host/name?sslmode=verify-full`: encrypted and
+    /// verified; without it in clear).
     ///
     /// # Errors
     /// `Setup` when the URL is wrong or the server does not answer.

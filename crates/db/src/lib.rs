@@ -10,6 +10,7 @@ mod postgres;
 mod row;
 mod sqlite;
 pub mod testdb;
+mod tls;
 mod value;
 
 pub use db::{AtEnd, Db, DbError, Tx};

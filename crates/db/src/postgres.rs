@@ -1,10 +1,12 @@
 //! PostgreSQL: a pool, statements prepared once per connection, READ COMMITTED transactions.
 use crate::db::{DbError, DbErrorKind};
 use crate::row::Row;
+use crate::tls::Wish;
 use crate::value::Value;
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 use tokio_postgres::{Config, NoTls};
 
@@ -19,7 +21,9 @@ fn failed(e: &tokio_postgres::Error) -> DbError {
     let kind = match e.code().map(tokio_postgres::error::SqlState::code) {
         Some("23505") => DbErrorKind::Unique,
         Some("40001" | "40P01" | "57P01" | "57P02" | "57P03" | "53300") => DbErrorKind::Transient,
-        None if e.is_closed() => DbErrorKind::Transient,
+        // No space, no memory, a disk that fails.
+        Some("53100" | "53200" | "58000" | "58030") => DbErrorKind::Unavailable,
+        None if e.is_closed() || is_io(e) => DbErrorKind::Transient,
         _ => DbErrorKind::Other,
     };
     let text = e.as_db_error().map_or_else(
@@ -29,8 +33,14 @@ fn failed(e: &tokio_postgres::Error) -> DbError {
     DbError::new(kind, text)
 }
 
+/// A connection that broke under a statement.
+fn is_io(e: &tokio_postgres::Error) -> bool {
+    std::error::Error::source(e).is_some_and(|source| source.is::<std::io::Error>())
+}
+
 impl Postgres {
     pub(crate) async fn connect(url: &str, connections: usize) -> Result<Self, DbError> {
+        let (url, wish) = Wish::take(url)?;
         let mut config: Config = url.parse().map_err(|_| {
             DbError::new(DbErrorKind::Setup, "database.url is not a PostgreSQL URL")
         })?;
@@ -45,13 +55,26 @@ impl Postgres {
             config.get_options().unwrap_or("")
         );
         config.options(options.trim());
-        let manager = Manager::from_config(
-            config,
-            NoTls,
-            ManagerConfig {
-                recycling_method: RecyclingMethod::Fast,
-            },
-        );
+        let connector = wish.connector()?;
+        let away = config.get_hosts().iter().find_map(|host| match host {
+            Host::Tcp(name) if !is_here(name) => Some(name.clone()),
+            Host::Tcp(_) | Host::Unix(_) => None,
+        });
+        if let (Some(host), None) = (away, &connector) {
+            tracing::warn!(
+                "The connection to PostgreSQL at {host} is not encrypted; add sslmode=verify-full to database.url"
+            );
+        }
+        let recycling = ManagerConfig {
+            recycling_method: RecyclingMethod::Fast,
+        };
+        let manager = match connector {
+            Some(connector) => {
+                config.ssl_mode(SslMode::Require);
+                Manager::from_config(config, connector, recycling)
+            }
+            None => Manager::from_config(config, NoTls, recycling),
+        };
         let pool = Pool::builder(manager)
             .max_size(connections)
             .runtime(deadpool_postgres::Runtime::Tokio1)
@@ -66,7 +89,7 @@ impl Postgres {
             let connection = this.pool.get().await.map_err(|e| {
                 DbError::new(
                     DbErrorKind::Setup,
-                    format!("PostgreSQL does not answer: {e}"),
+                    format!("PostgreSQL does not answer: {}", chain(&e)),
                 )
             })?;
             let row = connection
@@ -75,6 +98,7 @@ impl Postgres {
                 .map_err(|e| failed(&e))?;
             row.get(0)
         };
+        this.warn_of_lossy_commits().await?;
         if version < 150_000 {
             return Err(DbError::new(
                 DbErrorKind::Setup,
@@ -84,11 +108,31 @@ impl Postgres {
         Ok(this)
     }
 
-    async fn take(&self) -> Result<Object, DbError> {
-        self.pool
-            .get()
+    /// Answers are given when a commit is durable; a server that is set otherwise makes that untrue.
+    async fn warn_of_lossy_commits(&self) -> Result<(), DbError> {
+        let connection = self.take().await?;
+        let row = connection
+            .query_one(
+                "SELECT current_setting('fsync') = 'on', current_setting('synchronous_commit') <> 'off'",
+                &[],
+            )
             .await
-            .map_err(|e| DbError::new(DbErrorKind::Transient, format!("no connection: {e}")))
+            .map_err(|e| failed(&e))?;
+        if !(row.get::<_, bool>(0) && row.get::<_, bool>(1)) {
+            tracing::warn!(
+                "PostgreSQL runs with fsync or synchronous_commit off: a power cut there loses what was answered here"
+            );
+        }
+        Ok(())
+    }
+
+    async fn take(&self) -> Result<Object, DbError> {
+        self.pool.get().await.map_err(|e| {
+            DbError::new(
+                DbErrorKind::Unavailable,
+                format!("no connection: {}", chain(&e)),
+            )
+        })
     }
 
     pub(crate) async fn reader(&self) -> Result<PostgresTx, DbError> {
@@ -115,6 +159,43 @@ impl Postgres {
     pub(crate) fn close(&self) {
         self.pool.close();
     }
+}
+
+/// What a failed commit means. A refusal by the server is one: nothing was committed, and conflicts may be tried again. Where
+/// the connection broke nobody knows, so it is not.
+fn uncommitted(e: &tokio_postgres::Error) -> DbError {
+    let mut error = failed(e);
+    let conflict = matches!(
+        e.code().map(tokio_postgres::error::SqlState::code),
+        Some("40001" | "40P01")
+    );
+    if error.kind == DbErrorKind::Transient && !conflict {
+        error.kind = DbErrorKind::Unavailable;
+        error.text = format!("the outcome of a commit is unknown: {}", error.text);
+    }
+    error
+}
+
+/// An error with its causes, in one line.
+fn chain(e: &dyn std::error::Error) -> String {
+    let mut text = e.to_string();
+    let mut next = e.source();
+    while let Some(cause) = next {
+        let more = cause.to_string();
+        if !text.ends_with(&more) {
+            text = format!("{text}: {more}");
+        }
+        next = cause.source();
+    }
+    text
+}
+
+/// True for names of this machine.
+fn is_here(host: &str) -> bool {
+    host == "localhost"
+        || host
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
 }
 
 /// A connection, with a transaction open on it when writing.
@@ -186,7 +267,7 @@ impl PostgresTx {
             self.connection()?
                 .batch_execute("COMMIT")
                 .await
-                .map_err(|e| failed(&e))?;
+                .map_err(|e| uncommitted(&e))?;
             self.open = false;
         }
         Ok(())

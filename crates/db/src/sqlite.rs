@@ -54,7 +54,7 @@ struct Writer {
     /// A batch (`BEGIN IMMEDIATE`) is open.
     batch: bool,
     /// Who waits for the batch's commit.
-    waiting: Vec<oneshot::Sender<Result<(), String>>>,
+    waiting: Vec<oneshot::Sender<Result<(), DbError>>>,
     readers: Arc<Mutex<Vec<Reader>>>,
     commits: Arc<Commits>,
     log: PathBuf,
@@ -72,6 +72,9 @@ fn failed(e: &rusqlite::Error) -> DbError {
         }
         Some(f) if matches!(f.code, ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
             DbErrorKind::Transient
+        }
+        Some(f) if matches!(f.code, ErrorCode::DiskFull | ErrorCode::SystemIoFailure) => {
+            DbErrorKind::Unavailable
         }
         Some(f)
             if matches!(
@@ -216,7 +219,7 @@ impl Writer {
         self.batch = false;
         self.commits.running.store(true, Ordering::SeqCst);
         reader::end_views(&self.readers);
-        let outcome = control(&self.connection, "COMMIT").map_err(|e| e.text);
+        let outcome = control(&self.connection, "COMMIT");
         self.commits.count.fetch_add(1, Ordering::SeqCst);
         if outcome.is_err()
             && !self.connection.is_autocommit()
@@ -293,7 +296,11 @@ impl SqliteWrite {
         let Some(mut guard) = self.guard.take() else {
             return Ok(());
         };
-        control(&guard.connection, "RELEASE w")?;
+        if let Err(e) = control(&guard.connection, "RELEASE w") {
+            // Rolled back by SQLite itself, or now: `Drop` sees to either.
+            self.guard = Some(guard);
+            return Err(e);
+        }
         let (done, wait) = oneshot::channel();
         guard.waiting.push(done);
         drop(guard);
@@ -301,8 +308,7 @@ impl SqliteWrite {
             .send(())
             .map_err(|_| DbError::new(DbErrorKind::Other, "the committer has stopped"))?;
         match wait.await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(text)) => Err(DbError::new(DbErrorKind::Other, text)),
+            Ok(outcome) => outcome,
             Err(_) => Err(DbError::new(
                 DbErrorKind::Other,
                 "the committer has stopped",
@@ -320,7 +326,10 @@ impl Drop for SqliteWrite {
         if guard.connection.is_autocommit() {
             guard.batch = false;
             for waiter in guard.waiting.drain(..) {
-                let _gone = waiter.send(Err("the batch was rolled back".to_owned()));
+                let _gone = waiter.send(Err(DbError::new(
+                    DbErrorKind::Unavailable,
+                    "the batch was rolled back with a write that failed",
+                )));
             }
             return;
         }

@@ -59,6 +59,7 @@ pub struct Minted {
     pub(crate) jwt: Arc<str>,
     pub(crate) minted_at: Timestamp,
     pub(crate) stamp: i64,
+    pub(crate) kid: String,
 }
 
 /// See the module.

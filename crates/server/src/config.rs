@@ -101,6 +101,10 @@ pub struct Keys {
     pub master: String,
     /// A file with 64 hex digits.
     pub master_file: Option<PathBuf>,
+    /// The master key before this one, while it is being changed: it opens, and seals nothing.
+    pub previous_master: String,
+    /// A file with it.
+    pub previous_master_file: Option<PathBuf>,
 }
 
 /// `[mail]`.
@@ -170,12 +174,22 @@ impl Config {
         set("USHER_LISTEN", &mut config.server.listen)?;
         set("USHER_DATABASE_URL", &mut config.database.url)?;
         set("USHER_MASTER_KEY", &mut config.keys.master)?;
+        set(
+            "USHER_PREVIOUS_MASTER_KEY",
+            &mut config.keys.previous_master,
+        )?;
         set("USHER_SMTP_URL", &mut config.mail.smtp_url)?;
         set("USHER_MAIL_FROM", &mut config.mail.from)?;
-        if let Some(file) = &config.keys.master_file
-            && config.keys.master.is_empty()
-        {
-            config.keys.master = read_secret(file)?;
+        let keys = &mut config.keys;
+        for (slot, file) in [
+            (&mut keys.master, &keys.master_file),
+            (&mut keys.previous_master, &keys.previous_master_file),
+        ] {
+            if let Some(file) = file
+                && slot.is_empty()
+            {
+                *slot = read_secret(file)?;
+            }
         }
         Ok(config)
     }

@@ -3,7 +3,7 @@ use crate::app::App;
 use crate::listen::tls::Tls;
 use crate::listen::{self, Listening};
 use crate::messages::job;
-use crate::{clients, messages, sessions, sign_ins, sign_ups, verifications};
+use crate::{clients, instances, messages, sessions, sign_ins, sign_ups, verifications};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
@@ -179,7 +179,8 @@ pub async fn sweep_ended(app: &App) -> Result<()> {
     Ok(())
 }
 
-/// Forgets what has ended: codes and attempts after a day, handshakes and testing tokens at once.
+/// Forgets what has ended: codes and attempts after a day, handshakes, testing tokens and the secrets of ended
+/// keys at once.
 ///
 /// # Errors
 /// The database's.
@@ -193,6 +194,7 @@ pub async fn housekeeping(app: &App) -> Result<()> {
         sessions::store::sweep_refresh(&mut tx, now).await?;
         sign_ins::store::sweep(&mut tx, yesterday).await?;
         sign_ups::store::sweep(&mut tx, yesterday).await?;
+        instances::store::erase_ended_keys(&mut tx, now).await?;
         Ok::<_, Error>(())
     })
 }

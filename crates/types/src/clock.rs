@@ -31,6 +31,26 @@ impl Timestamp {
     pub fn since(self, earlier: Timestamp) -> i64 {
         self.0.saturating_sub(earlier.0)
     }
+    /// This instant in UTC, to the second, as RFC 3339 writes it: `2024-02-29T12:00:00Z`.
+    #[must_use]
+    pub fn to_rfc3339(self) -> String {
+        let (days, of_day) = (
+            self.secs().div_euclid(86_400),
+            self.secs().rem_euclid(86_400),
+        );
+        // The inverse of Howard Hinnant's civil calendar formula below.
+        let z = days + 719_468;
+        let era = z.div_euclid(146_097);
+        let doe = z.rem_euclid(146_097);
+        let yoe = (doe - doe / 1460 + doe / 36_524 - doe / 146_096) / 365;
+        let doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+        let mp = (5 * doy + 2) / 153;
+        let day = doy - (153 * mp + 2) / 5 + 1;
+        let month = if mp < 10 { mp + 3 } else { mp - 9 };
+        let year = yoe + era * 400 + i64::from(month <= 2);
+        let (hour, minute, second) = (of_day / 3600, of_day / 60 % 60, of_day % 60);
+        format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+    }
     /// Parses an RFC 3339 instant such as `2024-02-29T12:00:00.5+01:00`; `None` when it is not one.
     #[must_use]
     pub fn from_rfc3339(text: &str) -> Option<Self> {
@@ -111,6 +131,25 @@ pub enum Clock {
     Manual(Arc<AtomicI64>),
 }
 
+/// The latest reading of the system's clock.
+static LATEST: AtomicI64 = AtomicI64::new(0);
+/// How far a clock may be set back and is only waited for, in milliseconds.
+const STEP_MS: i64 = 5_000;
+
+/// The present by a clock that may be set back. The small steps of time synchronisation are waited out, so that the instants
+/// of a process do not go back; a large one corrects a wrong clock, and is believed.
+fn steady(latest: &AtomicI64, read: i64) -> i64 {
+    let before = latest.fetch_max(read, Ordering::SeqCst);
+    if before <= read {
+        return read;
+    }
+    if before - read <= STEP_MS {
+        return before;
+    }
+    latest.store(read, Ordering::SeqCst);
+    read
+}
+
 impl Clock {
     /// A clock that stands at `at` until [`Clock::advance_ms`] moves it.
     #[must_use]
@@ -125,11 +164,12 @@ impl Clock {
                 clippy::disallowed_methods,
                 reason = "the one place that reads the system's clock"
             )]
-            Self::System => Timestamp(
+            Self::System => Timestamp(steady(
+                &LATEST,
                 std::time::SystemTime::now()
                     .duration_since(std::time::UNIX_EPOCH)
                     .map_or(0, |d| i64::try_from(d.as_millis()).unwrap_or(i64::MAX)),
-            ),
+            )),
             Self::Manual(at) => Timestamp(at.load(Ordering::SeqCst)),
         }
     }
@@ -143,7 +183,42 @@ impl Clock {
 
 #[cfg(test)]
 mod tests {
-    use super::Timestamp;
+    use super::{AtomicI64, STEP_MS, Timestamp, steady};
+
+    #[test]
+    fn small_steps_back_are_waited_out_and_large_ones_are_believed() {
+        let latest = AtomicI64::new(0);
+        for (read, present) in [
+            (1_000_000, 1_000_000),
+            (1_000_000 - STEP_MS, 1_000_000),
+            (999_999, 1_000_000),
+            (1_000_001, 1_000_001),
+            (1_000_000 - STEP_MS, 1_000_000 - STEP_MS),
+            (999_000, 999_000),
+            (9_000_000, 9_000_000),
+            (1_000_000, 1_000_000),
+        ] {
+            assert_eq!(steady(&latest, read), present);
+        }
+    }
+
+    #[test]
+    fn an_instant_is_written_as_it_is_read() {
+        for text in [
+            "1970-01-01T00:00:00Z",
+            "2024-02-29T23:59:59Z",
+            "1999-12-31T00:00:01Z",
+            "2100-03-01T12:30:00Z",
+        ] {
+            assert_eq!(
+                Timestamp::from_rfc3339(text)
+                    .map(Timestamp::to_rfc3339)
+                    .as_deref(),
+                Some(text)
+            );
+        }
+        assert_eq!(Timestamp(-1).to_rfc3339(), "1969-12-31T23:59:59Z");
+    }
 
     #[test]
     fn rfc3339_is_read_and_nonsense_is_not() {

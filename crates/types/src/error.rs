@@ -101,6 +101,9 @@ pub struct Fault {
     pub location: &'static std::panic::Location<'static>,
     /// True when trying the whole request again may succeed (a serialization failure, a lost connection).
     pub transient: bool,
+    /// True when something under us cannot serve at the moment (a full disk, a database that is away, a commit whose outcome
+    /// is unknown): the caller is told so, and nothing is tried again here.
+    pub unavailable: bool,
 }
 
 impl Fault {
@@ -112,6 +115,7 @@ impl Fault {
             text: text.into(),
             location: std::panic::Location::caller(),
             transient: false,
+            unavailable: false,
         }
     }
 }

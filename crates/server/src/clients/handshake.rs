@@ -120,7 +120,7 @@ async fn acting(cx: &Cx) -> Result<Option<(SessionRow, i64)>> {
     let user = users::store::find(&mut tx, &session.user_id).await?;
     Ok(user
         .filter(|u| !u.banned)
-        .map(|_| (session.clone(), ops::uat(client, live.len()))))
+        .map(|_| (session.clone(), ops::uat_now(cx, client, live.len()))))
 }
 
 /// What a nonce of a handshake without a session starts with.
@@ -241,7 +241,12 @@ pub async fn answer(cx: &Cx, call: &Call) -> Result<Reply> {
     } else {
         let now = cx.now.secs();
         let claims = serde_json::json!({ "handshake": said, "iat": now, "nbf": now - 10, "exp": now + NONCE_LIFE_SECS }).to_string();
-        let signed = cx.instance.signer.sign(Category::Session, now, &claims);
+        let signed = cx
+            .instance
+            .keys
+            .signing(cx.now)
+            .signer
+            .sign(Category::Session, now, &claims);
         (
             "__clerk_handshake",
             signed.map_err(|e| Fault::new(format!("signing: {e}")))?,

@@ -120,6 +120,16 @@ pub fn uat(client: &ClientRow, live: usize) -> i64 {
     }
 }
 
+/// As [`uat`], as it is shown now: never later than the tokens that are made now ([`sessions::token::shown_stamp`]).
+#[must_use]
+pub fn uat_now(cx: &Cx, client: &ClientRow, live: usize) -> i64 {
+    if live == 0 {
+        0
+    } else {
+        sessions::token::shown_stamp(cx.now, client.authenticated_at)
+    }
+}
+
 /// Ends sessions of the browser's client with `status` and rotates its token; all of them, or the one named.
 ///
 /// # Errors

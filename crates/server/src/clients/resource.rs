@@ -71,7 +71,7 @@ pub async fn unchanged(cx: &Cx) -> Result<Option<ClientResource>> {
 
 async fn build(cx: &Cx, tx: &mut Tx, row: &ClientRow) -> Result<ClientResource> {
     let live = ops::live_sessions(cx, tx, &row.id).await?;
-    let stamp = ops::uat(row, live.len());
+    let stamp = ops::uat_now(cx, row, live.len());
     let mut sessions = Vec::with_capacity(live.len());
     for session in &live {
         sessions.push(SessionResource::load(cx, tx, session, row).await?);

@@ -42,7 +42,7 @@ pub const OPS: &[Op] = &[
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Jwks")]
 pub struct Jwks {
-    /// The present key first.
+    /// The key that signs now first, then one that will, then those that have signed.
     pub keys: Vec<Value>,
 }
 
@@ -63,7 +63,8 @@ pub struct InstanceResource {
 }
 
 async fn get_jwks(cx: &Cx, _call: &Call) -> Result<Reply> {
-    Ok(Reply::bytes(200, JSON, cx.instance.jwks.body.clone()))
+    let document = cx.instance.keys.jwks(cx.now);
+    Ok(Reply::bytes(200, JSON, document.body.clone()))
 }
 
 async fn get(cx: &Cx, _call: &Call) -> Result<Reply> {

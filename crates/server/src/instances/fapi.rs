@@ -91,7 +91,7 @@ async fn environment(cx: &Cx, _: &Call) -> Result<Reply> {
 }
 
 async fn jwks(cx: &Cx, _: &Call) -> Result<Reply> {
-    Ok(public(&cx.instance.jwks))
+    Ok(public(cx.instance.keys.jwks(cx.now)))
 }
 
 /// What exists of it: this server is no OAuth provider yet, so its endpoints answer 501.

@@ -1,13 +1,11 @@
 //! An instance as requests see it: its row and everything built from it once (keys parsed, documents rendered).
+use super::environment;
+use super::keyring::Keyring;
 use super::model::{InstanceRow, SigningKeyRow};
 use super::settings::Settings;
-use super::{environment, keys};
 use bytes::Bytes;
-use serde_json::json;
 use usher_crypto::digest;
-use usher_crypto::jwt::Signer;
 use usher_crypto::seal::Master;
-use usher_crypto::signing::{PublicKey, SigningKey};
 use usher_http::origin;
 use usher_types::{Fault, Result};
 
@@ -32,10 +30,26 @@ impl Document {
     }
 }
 
-/// The key that seals the rows of an instance's audit log.
+/// What the data key of an instance is sealed for.
+pub(super) fn data_purpose(row: &InstanceRow) -> String {
+    format!("data:{}", row.id)
+}
+
+/// The data key of an instance: everything that is sealed or derived for it hangs on this one, so that a new master key
+/// means sealing this again and nothing else (decision 17).
+///
+/// # Errors
+/// Another master key, or a damaged row.
+pub fn data_key(row: &InstanceRow, master: &Master) -> Result<Master> {
+    master
+        .unwrap_key(&data_purpose(row), &row.data_key_sealed)
+        .map_err(|e| Fault::new(format!("data key of {}: {e}", row.id)).into())
+}
+
+/// The key that seals the rows of an instance's audit log, from its data key.
 #[must_use]
-pub fn audit_key(row: &InstanceRow, master: &Master) -> [u8; 32] {
-    master.derive(&format!("audit:{}", row.id))
+pub fn audit_key(data_key: &Master) -> [u8; 32] {
+    data_key.derive("audit")
 }
 
 /// See the module.
@@ -44,12 +58,10 @@ pub struct Instance {
     pub row: InstanceRow,
     /// Its settings, parsed.
     pub settings: Settings,
-    /// Signs session tokens.
-    pub signer: Signer,
-    /// Verifies them: the present key and those still in their overlap.
-    pub verifiers: Vec<(String, PublicKey)>,
-    /// `/v1/jwks` and `/.well-known/jwks.json`.
-    pub jwks: Document,
+    /// Signs and verifies session tokens, and is published as the JWKS. Nothing internal is keyed by it.
+    pub keys: Keyring,
+    /// Seals what is the instance's; what is internal derives from it.
+    pub data_key: Master,
     /// `/v1/environment`.
     pub environment: Document,
     /// The suffix of its cookies.
@@ -82,25 +94,8 @@ impl Instance {
         scheme: &'static str,
     ) -> Result<Self> {
         let settings: Settings = serde_json::from_str(&row.settings)?;
-        let newest = signing
-            .first()
-            .ok_or_else(|| Fault::new(format!("instance {} has no signing key", row.id)))?;
-        let mut verifiers = Vec::new();
-        let mut published = Vec::new();
-        let mut signer = None;
-        for key in signing {
-            let der = master
-                .open(&format!("signing:{}", key.id), &key.private_sealed)
-                .map_err(|e| Fault::new(format!("signing key {}: {e}", key.id)))?;
-            let parsed = SigningKey::from_pkcs8(&der)
-                .map_err(|e| Fault::new(format!("signing key {}: {e}", key.id)))?;
-            verifiers.push((key.id.clone(), parsed.public()));
-            published.push(parsed.jwk(&key.id));
-            if key.id == newest.id {
-                signer = Some(Signer::new(parsed, &key.id));
-            }
-        }
-        let signer = signer.ok_or_else(|| Fault::new("no signing key"))?;
+        let data_key = data_key(&row, master)?;
+        let keys = Keyring::load(signing, &data_key)?;
         let (name, port) = origin::split_host(&row.host)
             .ok_or_else(|| Fault::new(format!("instance {}: bad host", row.id)))?;
         let root_domain = origin::registrable(&name).map(str::to_owned);
@@ -115,18 +110,17 @@ impl Instance {
         let environment =
             Document::new(environment::document(&row, &settings, &portal_origin).to_string());
         Ok(Self {
-            cookie_suffix: keys::cookie_suffix(&row.publishable_key),
-            code_key: master.derive(&format!("codes:{}", row.id)),
-            audit_key: audit_key(&row, master),
-            pepper: master.derive(&format!("pepper:{}", row.id)),
-            jwks: Document::new(json!({ "keys": published }).to_string()),
+            cookie_suffix: super::keys::cookie_suffix(&row.publishable_key),
+            code_key: data_key.derive("codes"),
+            audit_key: audit_key(&data_key),
+            pepper: data_key.derive("pepper"),
             environment,
             portal_origin,
             issuer,
             root_domain,
             scheme,
-            signer,
-            verifiers,
+            keys,
+            data_key,
             settings,
             row,
         })

@@ -1,9 +1,8 @@
 //! Making instances with their keys, at the first start; finding them again at every later one.
-use super::keys;
-use super::loaded::audit_key;
+use super::loaded::{audit_key, data_key, data_purpose};
 use super::model::{InstanceRow, SecretKeyRow, SigningKeyRow};
 use super::settings::Settings;
-use super::store;
+use super::{keyring, keys, store};
 use crate::audit::{self, Event};
 use usher_crypto::rng::Rng;
 use usher_crypto::seal::Master;
@@ -41,20 +40,28 @@ pub struct Tools<'a> {
     pub now: Timestamp,
 }
 
-/// Holds the database against the master key: the first start notes the key's id, every later one compares it.
+/// The fact that names the master key of the database.
+pub(super) const MASTER_KEY_ID: &str = "master_key_id";
+
+/// Holds the database against the master key: the first start notes the key's id, every later one compares it. While the
+/// master key is being changed the one before it fits too.
 ///
 /// # Errors
 /// `Ok(Err(line))` when the key is another one than the database was made with.
 pub async fn check_master(tools: &Tools<'_>) -> Result<Result<(), String>> {
-    let known = tools.db.read("").await?;
-    let mut known = known;
-    let noted = store::fact(&mut known, "master_key_id").await?;
-    drop(known);
+    let noted = store::fact(&mut tools.db.read("").await?, MASTER_KEY_ID).await?;
+    let fits = |id: &String| {
+        *id == tools.master.key_id()
+            || tools
+                .master
+                .previous()
+                .is_some_and(|previous| *id == previous.key_id())
+    };
     match noted {
-        Some(id) if id == tools.master.key_id() => Ok(Ok(())),
+        Some(id) if fits(&id) => Ok(Ok(())),
         Some(_) => Ok(Err("this master key is not the one the database was made with; set keys.master (or the key file) to that one".to_owned())),
         None => {
-            write_tx!(tools.db, "", tx => { Ok::<_, Error>(store::set_fact(&mut tx, "master_key_id", &tools.master.key_id()).await?) })?;
+            write_tx!(tools.db, "", tx => { Ok::<_, Error>(store::set_fact(&mut tx, MASTER_KEY_ID, &tools.master.key_id()).await?) })?;
             Ok(Ok(()))
         }
     }
@@ -80,7 +87,8 @@ pub async fn ensure(tools: &Tools<'_>, wanted: &Wanted) -> Result<()> {
     let moved = row.host != wanted.host || row.environment_type != wanted.environment;
     let changed = wanted.overwrite && row.settings != settings;
     let pinned = wanted.secret_key.as_deref();
-    let seal = audit_key(&row, tools.master);
+    let data = data_key(&row, tools.master)?;
+    let seal = audit_key(&data);
     write_tx!(tools.db, row.id.as_str(), tx => {
         if moved {
             store::update_host(&mut tx, &row.id, &wanted.host, &publishable, &wanted.environment, tools.now).await?;
@@ -94,9 +102,9 @@ pub async fn ensure(tools: &Tools<'_>, wanted: &Wanted) -> Result<()> {
             audit::record_as(&mut tx, row.id.as_str(), seal, tools.rng, tools.now, &event);
         }
         if let Some(key) = pinned
-            && store::secret_key_owner(&mut tx, &keys::secret_hash(key)).await?.is_none()
+            && !store::secret_key_known(&mut tx, &keys::secret_hash(key)).await?
         {
-            store::add_secret_key(&mut tx, &secret_row(tools, &row.id, key)).await?;
+            store::add_secret_key(&mut tx, &secret_row(tools, &row.id, &data, key)).await?;
             let event = Event::new("secret_key.created").about(&keys::hint(key));
             audit::record_as(&mut tx, row.id.as_str(), seal, tools.rng, tools.now, &event);
         }
@@ -104,34 +112,55 @@ pub async fn ensure(tools: &Tools<'_>, wanted: &Wanted) -> Result<()> {
     })
 }
 
-fn secret_row(tools: &Tools<'_>, instance: &InstanceId, key: &str) -> SecretKeyRow {
+/// The row of a secret key.
+pub(super) fn secret_row(
+    tools: &Tools<'_>,
+    instance: &InstanceId,
+    data: &Master,
+    key: &str,
+) -> SecretKeyRow {
     let hash = keys::secret_hash(key);
     SecretKeyRow {
-        sealed: tools
-            .master
-            .seal(tools.rng, &format!("secret:{hash}"), key.as_bytes()),
+        id: format!("key_{}", tools.rng.base62(27)),
+        sealed: data.seal(tools.rng, &secret_purpose(&hash), key.as_bytes()),
+        ending: key
+            .get(key.len().saturating_sub(4)..)
+            .unwrap_or_default()
+            .to_owned(),
         hash,
         instance_id: instance.clone(),
         name: "default".to_owned(),
         created_at: tools.now,
+        retire_at: None,
     }
 }
 
-/// A new signing key. Its id is the JWT's `kid`: unique everywhere, never used again.
+fn secret_purpose(hash: &str) -> String {
+    format!("secret:{hash}")
+}
+
+/// A new signing key that signs from now on. Its id is the JWT's `kid`: unique everywhere, never used again.
 ///
 /// # Errors
 /// Key generation.
-pub fn signing_key(tools: &Tools<'_>, instance: &InstanceId) -> Result<SigningKeyRow> {
+pub(super) fn signing_key(
+    tools: &Tools<'_>,
+    instance: &InstanceId,
+    data: &Master,
+) -> Result<SigningKeyRow> {
     let (key, der) =
         SigningKey::generate().map_err(|e| Fault::new(format!("key generation: {e}")))?;
     let id = format!("ins_{}", tools.rng.base62(27));
     Ok(SigningKeyRow {
         public_jwk: key.jwk(&id).to_string(),
-        private_sealed: tools.master.seal(tools.rng, &format!("signing:{id}"), &der),
+        private_sealed: data.seal(tools.rng, &keyring::purpose(&id), &der),
         id,
         instance_id: instance.clone(),
         created_at: tools.now,
-        retired_at: None,
+        active_at: tools.now,
+        retire_at: None,
+        remove_at: None,
+        signed_until: tools.now,
     })
 }
 
@@ -142,7 +171,8 @@ async fn make(
     settings: String,
 ) -> Result<()> {
     let application = ApplicationId::compose(tools.now, &tools.rng.base62(21));
-    let row = InstanceRow {
+    let data = Master::generate(tools.rng);
+    let mut row = InstanceRow {
         id: InstanceId::compose(tools.now, &tools.rng.base62(21)),
         application_id: application.clone(),
         name: wanted.name.clone(),
@@ -150,39 +180,48 @@ async fn make(
         host: wanted.host.clone(),
         publishable_key,
         settings,
+        data_key_sealed: String::new(),
         generation: 1,
         created_at: tools.now,
         updated_at: tools.now,
     };
-    let signing = signing_key(tools, &row.id)?;
+    row.data_key_sealed = tools.master.wrap(tools.rng, &data_purpose(&row), &data);
+    let signing = signing_key(tools, &row.id, &data)?;
     let key = wanted
         .secret_key
         .clone()
         .unwrap_or_else(|| keys::secret(tools.rng));
-    let secret = secret_row(tools, &row.id, &key);
+    let secret = secret_row(tools, &row.id, &data, &key);
     write_tx!(tools.db, row.id.as_str(), tx => {
         store::add_application(&mut tx, &application, &wanted.settings.application_name, tools.now).await?;
         store::add(&mut tx, &row).await?;
         store::add_signing_key(&mut tx, &signing).await?;
         store::add_secret_key(&mut tx, &secret).await?;
-        let seal = audit_key(&row, tools.master);
+        let seal = audit_key(&data);
         let event = Event::new("instance.created").about(row.id.as_str());
         audit::record_as(&mut tx, row.id.as_str(), seal, tools.rng, tools.now, &event);
         Ok::<_, Error>(())
     })
 }
 
-/// The secret keys of an instance in clear, oldest first, for the operator at the console.
+/// The valid secret keys of an instance in clear, oldest first, for the operator at the console.
 ///
 /// # Errors
 /// Keys that do not open.
-pub async fn secrets(db: &Db, master: &Master, instance: &InstanceId) -> Result<Vec<String>> {
-    let mut tx = db.read(instance.as_str()).await?;
-    let rows = store::secret_keys(&mut tx, instance).await?;
+pub async fn secrets(
+    db: &Db,
+    master: &Master,
+    instance: &InstanceRow,
+    now: Timestamp,
+) -> Result<Vec<String>> {
+    let data = data_key(instance, master)?;
+    let mut tx = db.read(instance.id.as_str()).await?;
+    let rows = store::secret_keys(&mut tx, &instance.id).await?;
     rows.iter()
+        .filter(|row| row.is_valid(now))
         .map(|row| {
-            let opened = master
-                .open(&format!("secret:{}", row.hash), &row.sealed)
+            let opened = data
+                .open(&secret_purpose(&row.hash), &row.sealed)
                 .map_err(|e| Fault::new(format!("secret key: {e}")))?;
             String::from_utf8(opened).map_err(|_| Fault::new("secret key: not text").into())
         })

@@ -38,7 +38,7 @@ pub async fn add_secret_key(tx: &mut Tx, key: &SecretKeyRow) -> Result<(), DbErr
 
 /// Every instance, oldest first.
 pub async fn all(tx: &mut Tx) -> Result<Vec<InstanceRow>, DbError> {
-    tx.all("SELECT id, application_id, name, environment_type, host, publishable_key, settings, generation, created_at, updated_at FROM instances ORDER BY created_at, id", params![]).await
+    tx.all("SELECT id, application_id, name, environment_type, host, publishable_key, settings, data_key_sealed, generation, created_at, updated_at FROM instances ORDER BY created_at, id", params![]).await
 }
 
 /// The settings of an instance, locked until the transaction ends.
@@ -68,23 +68,113 @@ pub async fn signing_keys(
     tx: &mut Tx,
     instance: &InstanceId,
 ) -> Result<Vec<SigningKeyRow>, DbError> {
-    tx.all("SELECT id, instance_id, public_jwk, private_sealed, created_at, retired_at FROM signing_keys WHERE instance_id = ? ORDER BY created_at DESC, id", params![instance]).await
+    tx.all("SELECT id, instance_id, public_jwk, private_sealed, created_at, active_at, retire_at, remove_at, signed_until FROM signing_keys WHERE instance_id = ? ORDER BY active_at DESC, id", params![instance]).await
 }
 
 /// The secret keys of an instance, oldest first.
 pub async fn secret_keys(tx: &mut Tx, instance: &InstanceId) -> Result<Vec<SecretKeyRow>, DbError> {
-    tx.all("SELECT hash, instance_id, sealed, name, created_at FROM secret_keys WHERE instance_id = ? ORDER BY created_at, hash", params![instance]).await
+    tx.all("SELECT hash, id, instance_id, sealed, ending, name, created_at, retire_at FROM secret_keys WHERE instance_id = ? ORDER BY created_at, hash", params![instance]).await
 }
 
-/// Whose secret key this is.
-pub async fn secret_key_owner(tx: &mut Tx, hash: &str) -> Result<Option<InstanceId>, DbError> {
+/// Whose secret key this is, while it is valid.
+pub async fn secret_key_owner(
+    tx: &mut Tx,
+    hash: &str,
+    now: Timestamp,
+) -> Result<Option<InstanceId>, DbError> {
+    let row: Option<(InstanceId,)> = tx
+        .first(
+            "SELECT instance_id FROM secret_keys WHERE hash = ? AND (retire_at IS NULL OR retire_at > ?)",
+            params![hash, now],
+        )
+        .await?;
+    Ok(row.map(|(id,)| id))
+}
+
+/// True when there is, or has been, such a secret key.
+pub async fn secret_key_known(tx: &mut Tx, hash: &str) -> Result<bool, DbError> {
     let row: Option<(InstanceId,)> = tx
         .first(
             "SELECT instance_id FROM secret_keys WHERE hash = ?",
             params![hash],
         )
         .await?;
-    Ok(row.map(|(id,)| id))
+    Ok(row.is_some())
+}
+
+/// Ends a secret key at an instant.
+pub async fn retire_secret_key(
+    tx: &mut Tx,
+    instance: &InstanceId,
+    id: &str,
+    at: Timestamp,
+) -> Result<u64, DbError> {
+    tx.run(
+        "UPDATE secret_keys SET retire_at = ? WHERE instance_id = ? AND id = ?",
+        params![at, instance, id],
+    )
+    .await
+}
+
+/// Sets when a signing key stops signing and when it is published no more.
+pub async fn schedule_signing_key(
+    tx: &mut Tx,
+    id: &str,
+    retire_at: Timestamp,
+    remove_at: Timestamp,
+) -> Result<u64, DbError> {
+    tx.run(
+        "UPDATE signing_keys SET retire_at = ?, remove_at = ? WHERE id = ?",
+        params![retire_at, remove_at, id],
+    )
+    .await
+}
+
+/// Notes that a key signed a token that lives until `expire_at`: it stays published so long, unless it is removed already.
+pub async fn signed_until(
+    tx: &mut Tx,
+    id: &str,
+    expire_at: Timestamp,
+    now: Timestamp,
+) -> Result<u64, DbError> {
+    tx.run(
+        "UPDATE signing_keys SET signed_until = ?, remove_at = CASE WHEN remove_at > ? AND remove_at < ? THEN ? ELSE remove_at END WHERE id = ? AND signed_until < ?",
+        params![expire_at, now, expire_at, expire_at, id, expire_at],
+    )
+    .await
+}
+
+/// Makes every process load the instance anew.
+pub async fn changed(tx: &mut Tx, id: &InstanceId, now: Timestamp) -> Result<u64, DbError> {
+    tx.run(
+        "UPDATE instances SET generation = generation + 1, updated_at = ? WHERE id = ?",
+        params![now, id],
+    )
+    .await
+}
+
+/// Replaces the sealed form of an instance's data key, if it is still `old`.
+pub async fn reseal(tx: &mut Tx, id: &InstanceId, old: &str, new: &str) -> Result<u64, DbError> {
+    tx.run(
+        "UPDATE instances SET data_key_sealed = ? WHERE id = ? AND data_key_sealed = ?",
+        params![new, id, old],
+    )
+    .await
+}
+
+/// Erases the secrets of keys that have ended; their names and times stay.
+pub async fn erase_ended_keys(tx: &mut Tx, now: Timestamp) -> Result<(), DbError> {
+    tx.run(
+        "UPDATE signing_keys SET private_sealed = '' WHERE remove_at <= ? AND private_sealed <> ''",
+        params![now],
+    )
+    .await?;
+    tx.run(
+        "UPDATE secret_keys SET sealed = '' WHERE retire_at <= ? AND sealed <> ''",
+        params![now],
+    )
+    .await
+    .map(drop)
 }
 
 pub async fn update_settings(

@@ -215,12 +215,26 @@ pub async fn note_activity(cx: &Cx, session: &SessionRow) -> Result<()> {
         }
         touched.insert(session.id.as_str().to_owned(), cx.now);
     }
-    usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
+    let noted = usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
         store::touch(&mut tx, &session.id, cx.now).await?;
         usage::ops::note(&mut tx, session, cx.now).await?;
         users::store::active(&mut tx, &session.user_id, cx.now).await?;
         Ok::<_, Error>(())
-    })
+    });
+    match noted {
+        // A full disk is no reason to sign people out: the time is noted with a later token.
+        Err(Error::Fault(fault)) if fault.unavailable => {
+            tracing::warn!("The last activity could not be noted: {fault}");
+            let mut touched = cx
+                .app
+                .touched
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            touched.remove(session.id.as_str());
+            Ok(())
+        }
+        noted => noted,
+    }
 }
 
 /// The text is a testing token of this instance that has not expired.

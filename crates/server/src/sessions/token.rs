@@ -15,8 +15,21 @@ use usher_types::{Fault, Result, Timestamp};
 pub const LIFE_SECS: i64 = 60;
 /// Seconds of clock skew that `nbf` allows for.
 const SKEW_SECS: i64 = 10;
+/// Seconds that official SDKs let an `iat` lie ahead of their clock.
+const LEAD_SECS: i64 = 5;
 /// A minted token younger than this is handed out again in resources. `POST …/tokens` always signs.
 const REUSE_MS: i64 = 10_000;
+
+/// The instant of a noted change, in Unix seconds, as it is shown at `now`. One that lies ahead by more than nodes' clocks may
+/// differ was noted by a clock that was wrong: shown as it is, it would have server SDKs refuse every token until it comes.
+#[must_use]
+pub fn shown_stamp(now: Timestamp, noted: Timestamp) -> i64 {
+    if noted.secs() > now.secs() + LEAD_SECS {
+        now.secs()
+    } else {
+        noted.secs()
+    }
+}
 
 /// A JSON string.
 fn quoted(text: &str) -> String {
@@ -35,7 +48,10 @@ pub fn mint(
     client_authenticated_at: Timestamp,
 ) -> Result<String> {
     // A token is never older than the last change of the client's sessions, or server SDKs would refuse it.
-    let iat = cx.now.secs().max(client_authenticated_at.secs());
+    let iat = cx
+        .now
+        .secs()
+        .max(shown_stamp(cx.now, client_authenticated_at));
     let [first, second] = session.factor_ages(cx.now);
     let mut claims = String::with_capacity(512);
     // Writing to a String cannot fail.
@@ -62,6 +78,8 @@ pub fn mint(
     claims.push('}');
     cx.app.metrics.tokens_minted.fetch_add(1, Ordering::Relaxed);
     cx.instance
+        .keys
+        .signing(cx.now)
         .signer
         .sign(Category::Session, iat, &claims)
         .map_err(|e| Fault::new(format!("signing: {e}")).into())
@@ -86,6 +104,8 @@ pub fn mint_or_reuse(
         .unwrap_or_else(PoisonError::into_inner)
         .get(&key)
         && minted.stamp == stamp
+        // A key that was replaced in an emergency is on no token that goes out after.
+        && minted.kid == cx.instance.keys.signing(cx.now).row.id
         && (0..REUSE_MS).contains(&cx.now.since(minted.minted_at))
     {
         return Ok(minted.jwt.to_string());
@@ -104,6 +124,7 @@ pub fn mint_or_reuse(
             jwt: jwt.as_str().into(),
             minted_at: cx.now,
             stamp,
+            kid: cx.instance.keys.signing(cx.now).row.id.clone(),
         },
     );
     Ok(jwt)
@@ -124,14 +145,7 @@ const AHEAD_SECS: i64 = 5;
 /// the caller's to check.
 #[must_use]
 pub fn verify(cx: &Cx, token: &str) -> Option<Value> {
-    let find = |kid: &str| {
-        cx.instance
-            .verifiers
-            .iter()
-            .find(|(id, _)| id == kid)
-            .map(|(_, key)| key.clone())
-    };
-    let verified = jwt::verify(token, find).ok()?;
+    let verified = jwt::verify(token, |kid| cx.instance.keys.verifier(kid, cx.now)).ok()?;
     let session = verified.header.get("cat").and_then(Value::as_str) == Some("cl_B7d4PD111AAA");
     // A handshake token carries the same category and no session: it is none.
     let named = verified.claims.get("sid").is_some_and(Value::is_string);

@@ -379,7 +379,7 @@ async fn bapi_operation(
 /// The instance that a secret key belongs to.
 async fn owner(app: &App, key: &str) -> Result<Option<Arc<Instance>>> {
     let mut tx = app.db.read("").await?;
-    let found = store::secret_key_owner(&mut tx, &keys::secret_hash(key)).await?;
+    let found = store::secret_key_owner(&mut tx, &keys::secret_hash(key), app.clock.now()).await?;
     Ok(found.and_then(|id| app.instance(&id)))
 }
 

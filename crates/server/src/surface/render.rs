@@ -14,7 +14,7 @@ pub fn error(app: &App, error: &Error, trace: &str) -> Reply {
     let refusal: &ApiError = match error {
         Error::Api(e) => e,
         Error::Fault(fault) => {
-            rendered = if fault.transient {
+            rendered = if fault.transient || fault.unavailable {
                 refuse::service_unavailable().retry_after(1)
             } else {
                 refuse::internal_clerk_error()

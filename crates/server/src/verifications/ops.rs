@@ -49,7 +49,8 @@ pub async fn start_email_code(
     {
         let waited = cx.now.since(old.created_at);
         // Test identities are exempt: nothing is sent to them.
-        if waited < RESEND_AFTER_MS
+        // A code of the future was made by a clock that was wrong; nobody waits for it.
+        if (0..RESEND_AFTER_MS).contains(&waited)
             && old.target.as_deref() == Some(address.as_str())
             && old.strategy == strategy
             && !test

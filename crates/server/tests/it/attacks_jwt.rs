@@ -89,7 +89,16 @@ impl Target {
 
     /// A token over any header and claims, rightly signed with the instance's own key.
     fn sign(&self, header: &str, claims: &str) -> String {
-        sign(self.world.instance().signer.key(), header, claims)
+        sign(
+            self.world
+                .instance()
+                .keys
+                .signing(self.world.now())
+                .signer
+                .key(),
+            header,
+            claims,
+        )
     }
 
     /// The token's header with one member changed, added, or (null) taken away.
@@ -158,7 +167,7 @@ both! {
             target.refused(&target.sign(&target.header("alg", alg.clone()), &claims), &alg.to_string()).await;
         }
         // The public key as the secret of a MAC, in each form that an attacker has it in.
-        let public = world.instance().signer.key().public_pem();
+        let public = world.instance().keys.signing(world.now()).signer.key().public_pem();
         let modulus = world.modulus(&world.instance()).as_str().unwrap().to_owned();
         let der = usher_crypto::digest::b64url(public.as_bytes());
         for secret in [public.as_bytes(), public.trim_end().as_bytes(), modulus.as_bytes(), &b64url_decode(&modulus).unwrap(), der.as_bytes(), b""] {
@@ -180,9 +189,9 @@ both! {
             target.refused(&sign(&own, &target.header(name, value), &claims), name).await;
         }
         target.refused(&sign(&own, &target.header.to_string(), &claims), "our kid, another key").await;
-        target.refused(&sign(other.signer.key(), &target.header.to_string(), &claims), "our kid, the key of another instance").await;
-        let theirs = other.verifiers[0].0.clone();
-        target.refused(&sign(other.signer.key(), &target.header("kid", json!(theirs)), &claims), "the kid and the key of another instance").await;
+        target.refused(&sign(other.keys.signing(world.now()).signer.key(), &target.header.to_string(), &claims), "our kid, the key of another instance").await;
+        let theirs = other.keys.signing(world.now()).row.id.clone();
+        target.refused(&sign(other.keys.signing(world.now()).signer.key(), &target.header("kid", json!(theirs)), &claims), "the kid and the key of another instance").await;
         let long = "k".repeat(10_000);
         for kid in [json!("../../dev/null"), json!("' OR 1=1 --"), json!("\u{0}"), json!(long), json!(["a"]), json!(0), json!({}), json!(""), json!(theirs), Value::Null] {
             target.refused(&target.sign(&target.header("kid", kid.clone()), &claims), &kid.to_string()).await;

@@ -205,7 +205,7 @@ impl World {
     }
 
     pub(crate) async fn secret_of(&self, instance: &Instance) -> String {
-        setup::secrets(&self.app.db, &self.app.master, &instance.row.id)
+        setup::secrets(&self.app.db, &self.app.master, &instance.row, self.now())
             .await
             .unwrap()
             .pop()
@@ -214,7 +214,7 @@ impl World {
 
     /// The modulus of an instance's signing key.
     pub(crate) fn modulus(&self, instance: &Instance) -> Value {
-        let keys: Value = serde_json::from_slice(&instance.jwks.body).unwrap();
+        let keys: Value = serde_json::from_slice(&instance.keys.jwks(self.now()).body).unwrap();
         keys["keys"][0]["n"].clone()
     }
 
@@ -264,6 +264,8 @@ impl World {
 
     /// Another instance in the same process, with its browser and its server.
     pub(crate) async fn other_instance(&self, name: &str) -> (Browser, Server, Arc<Instance>) {
+        // Instances are ordered by their age: this one is not the first.
+        self.advance_ms(1);
         let host = match self.kind {
             Kind::Development => format!("{name}.localhost:8787"),
             Kind::Production => format!("clerk.{name}.org"),

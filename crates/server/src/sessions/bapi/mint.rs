@@ -1,5 +1,6 @@
 //! Session tokens at a server's request, and what a session token says.
 use crate::cx::Cx;
+use crate::instances::rotation;
 use crate::sessions::model::SessionRow;
 use crate::sessions::token;
 use crate::{clients, users};
@@ -24,6 +25,8 @@ pub(super) async fn for_server(cx: &Cx, session: &SessionRow, life_secs: i64) ->
     let client = clients::store::find(&mut tx, &session.client_id)
         .await?
         .ok_or_else(missing)?;
+    drop(tx);
+    rotation::note_long_life(cx, life_secs).await?;
     token::mint(
         cx,
         session,
