@@ -1,5 +1,9 @@
 //! `make bench`: starts the release binary, loads it over loopback beside the raw primitives and a peer, and writes down
 //! ratios and rates per CPU-second of the server. Rounds are interleaved; figures are medians.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the client of the server under load"
+)]
 mod database;
 mod http;
 mod load;

@@ -1,4 +1,5 @@
 //! `usher dev`: everything on one port of this machine, with data and keys in one directory.
+use crate::outside;
 use crate::process::{self, say};
 use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -55,7 +56,10 @@ pub(crate) async fn run(
     };
     let told = |e: usher_types::Error| format!("the instances cannot be loaded: {e}");
     setup::check_master(&tools).await.map_err(told)??;
-    for wanted in wanted(port, instances)? {
+    let config = config(instances)?;
+    // Nobody is asked about the passwords of a development server unless its file says so.
+    let (outbound, breached) = outside::open(&config, None)?;
+    for wanted in wanted(port, config, instances.is_some()) {
         // Each at its own instant: the order of the file is the order of the instances, and the first is the default.
         let tools = Tools {
             now: clock.now(),
@@ -72,6 +76,8 @@ pub(crate) async fn run(
             .filter(|path| !path.is_empty())
             .map(Into::into),
         disposable_domains: std::collections::HashSet::new(),
+        outbound,
+        breached,
         mail_from: "Usher <no-reply@localhost>".to_owned(),
     };
     let app = App::start(db.clone(), master.clone(), rng, clock.clone(), options)
@@ -106,23 +112,31 @@ pub(crate) async fn run(
     Ok(())
 }
 
-/// The default instance, or those of a file.
-fn wanted(port: u16, file: Option<&Path>) -> Result<Vec<Wanted>, String> {
+/// The file's content, or an empty one's.
+fn config(file: Option<&Path>) -> Result<Config, String> {
     let Some(path) = file else {
+        return Config::parse("");
+    };
+    let text = std::fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))?;
+    let config = Config::parse(&text).map_err(|e| format!("{}: {e}", path.display()))?;
+    if config.instances.is_empty() {
+        return Err(format!("{}: it has no [[instances]]", path.display()));
+    }
+    Ok(config)
+}
+
+/// The default instance, or those of a file.
+fn wanted(port: u16, config: Config, from_file: bool) -> Vec<Wanted> {
+    if !from_file {
         // Any dotted host makes a valid key; this one is also an issuer that answers.
-        return Ok(vec![Wanted {
+        return vec![Wanted {
             name: "development".to_owned(),
             host: format!("127.0.0.1:{port}"),
             environment: "development".to_owned(),
             secret_key: None,
             settings: Settings::default(),
             overwrite: false,
-        }]);
-    };
-    let text = std::fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))?;
-    let config = Config::parse(&text).map_err(|e| format!("{}: {e}", path.display()))?;
-    if config.instances.is_empty() {
-        return Err(format!("{}: it has no [[instances]]", path.display()));
+        }];
     }
     let one = |i: InstanceConfig| {
         // A host without a port is meant at ours.
@@ -140,7 +154,7 @@ fn wanted(port: u16, file: Option<&Path>) -> Result<Vec<Wanted>, String> {
             overwrite: true,
         }
     };
-    Ok(config.instances.into_iter().map(one).collect())
+    config.instances.into_iter().map(one).collect()
 }
 
 /// Data and keys are this user's only.

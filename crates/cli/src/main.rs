@@ -1,8 +1,10 @@
 //! The one binary: `usher dev`, `usher serve` and the chores around them.
 mod audit;
+mod breached;
 mod dev;
 mod keys;
 mod openapi;
+mod outside;
 mod process;
 mod serve;
 mod usage;
@@ -66,6 +68,11 @@ enum Command {
     },
     /// Show how many users were active in which month.
     Usage(usage::Arguments),
+    /// Build or verify a file of breached passwords.
+    Breached {
+        #[command(subcommand)]
+        action: breached::Action,
+    },
     /// Print an OpenAPI document.
     Openapi {
         /// `fapi` or `bapi`.
@@ -95,6 +102,7 @@ fn main() -> ExitCode {
             Command::Keys { action } => keys::run(action).await,
             Command::Audit { action } => audit::run(action).await,
             Command::Usage(arguments) => usage::run(&arguments).await,
+            Command::Breached { action } => breached::run(action),
             Command::Openapi { api } => openapi::run(&api),
         }
     });

@@ -1,4 +1,5 @@
 //! `usher serve` and `usher migrate`: production, by a configuration file.
+use crate::outside::{self, HAVE_I_BEEN_PWNED};
 use crate::process::{self, say};
 use std::path::Path;
 use tokio::net::TcpListener;
@@ -131,6 +132,7 @@ pub(crate) async fn run(path: &Path) -> Result<(), String> {
         Some(Mailer::smtp(&config.mail.smtp_url).map_err(|e| e.to_string())?)
     };
     let listening = listening(&config).await?;
+    let (outbound, breached) = outside::open(&config, Some(HAVE_I_BEEN_PWNED))?;
     let db = process::open(&config.database.url, config.database.connections).await?;
     process::migrate(&db).await?;
     let rng = Rng::system();
@@ -169,6 +171,8 @@ pub(crate) async fn run(path: &Path) -> Result<(), String> {
         trusted_proxies: config.server.proxies()?,
         exchanges: None,
         disposable_domains: disposable_domains(config.access.disposable_domains_file.as_deref())?,
+        outbound,
+        breached,
         mail_from: config.mail.from.clone(),
     };
     let app = App::start(db, master, rng, clock, options)

@@ -1,5 +1,9 @@
 //! The binary as a process: what an operator sees at start and stop, and what a crash leaves behind.
 #![expect(clippy::expect_used, reason = "tests say what they expect")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests are the clients of the process"
+)]
 
 mod harness;
 
@@ -196,6 +200,27 @@ fn wrong_keys_newer_schemas_and_bad_settings_stop_the_start_with_one_line() {
     }
     assert!(serve(&format!("[database]\nurl='sqlite:/nowhere/at/all/x.db'\n{mail}[server]\nlisten='127.0.0.1:0'\n{instance}")).contains("cannot be opened"));
 
+    for (section, part) in [
+        ("[outbound]\nallow=['10.0.0.1/8']\n", "outbound.allow"),
+        (
+            "[outbound]\nauthorities_file='/nowhere'\n",
+            "outbound.authorities_file",
+        ),
+        (
+            "[breached_passwords]\nfile='/nowhere'\n",
+            "breached_passwords.file",
+        ),
+        (
+            "[breached_passwords]\nrange_url='https://x.org'\n",
+            "breached_passwords.range_url",
+        ),
+    ] {
+        let told = serve(&format!(
+            "{database}{mail}{section}[server]\nlisten='127.0.0.1:0'\n{instance}"
+        ));
+        assert!(told.contains(part), "{told}");
+    }
+
     // A database of a version to come.
     let made = Command::new("python3")
         .args(["-c", "import sqlite3,sys; c=sqlite3.connect(sys.argv[1]); c.execute(\"insert into schema_migrations values('9999_later','x')\"); c.commit()"])
@@ -204,6 +229,37 @@ fn wrong_keys_newer_schemas_and_bad_settings_stop_the_start_with_one_line() {
         .expect("python3");
     assert!(made.success());
     assert!(refused(&["dev", "--port", &port, "--data", &here], &[]).contains("newer version"));
+}
+
+#[test]
+fn a_file_of_breached_passwords_is_built_verified_and_used() {
+    let data = Dir::new("breached");
+    let list = data.join("list.txt");
+    let set = data.join("set.fuse");
+    std::fs::write(&list, "kestrel marmalade 58\nanother one\n\n").expect("written");
+    let breached = |arguments: &[&str], file: &Path| {
+        Command::new(BINARY)
+            .arg("breached")
+            .args(arguments)
+            .arg(file)
+            .output()
+            .expect("it runs")
+    };
+    let list = list.to_str().expect("a path");
+    let mistaken = breached(&["build", "--input", list, "--output"], &set);
+    assert!(!mistaken.status.success());
+    assert!(String::from_utf8_lossy(&mistaken.stderr).contains("--plain"));
+    let built = breached(&["build", "--plain", "--input", list, "--output"], &set);
+    assert!(built.status.success());
+    assert!(String::from_utf8_lossy(&built.stdout).contains("2 passwords"));
+    assert!(breached(&["verify"], &set).status.success());
+    let mut damaged = std::fs::read(&set).expect("a file");
+    *damaged.last_mut().expect("bytes") ^= 1;
+    let other = data.join("damaged.fuse");
+    std::fs::write(&other, damaged).expect("written");
+    let refused = breached(&["verify"], &other);
+    assert!(!refused.status.success());
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("damaged"));
 }
 
 /// A mail server that takes one mail at a time and hands its text over.
@@ -254,7 +310,7 @@ fn in_production_the_code_goes_out_by_mail_and_test_identities_are_nobody_specia
     let port = free_port();
     let file = data.join("usher.toml");
     let text = format!(
-        "[server]\nlisten='127.0.0.1:{port}'\nscheme='http'\n[database]\nurl='sqlite:{}'\n[mail]\nsmtp_url='smtp://127.0.0.1:{mail_port}'\nfrom='Acme <no-reply@example.com>'\n[[instances]]\nname='acme'\nhost='clerk.localhost:{port}'\n[instances.settings]\napplication_name='Acme'\n",
+        "[server]\nlisten='127.0.0.1:{port}'\nscheme='http'\n[database]\nurl='sqlite:{}'\n[mail]\nsmtp_url='smtp://127.0.0.1:{mail_port}'\nfrom='Acme <no-reply@example.com>'\n[breached_passwords]\nrange_url='off'\n[[instances]]\nname='acme'\nhost='clerk.localhost:{port}'\n[instances.settings]\napplication_name='Acme'\n",
         data.join("usher.db").display()
     );
     std::fs::write(&file, text).expect("written");

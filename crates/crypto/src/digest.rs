@@ -19,7 +19,8 @@ pub fn sha256_hex(text: &str) -> String {
 
 /// The SHA-1 digest of `data` (FIPS 180-4).
 ///
-/// SHA-1 is broken for signatures: only the cookie suffix, which Clerk's SDKs fix, uses it.
+/// SHA-1 is broken for signatures: only the cookie suffix, which Clerk's SDKs fix, the sets of breached passwords, which are kept
+/// by it, and imported digests use it.
 #[must_use]
 pub fn sha1(data: &[u8]) -> [u8; 20] {
     fixed(digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, data).as_ref())

@@ -28,6 +28,10 @@ pub struct Options {
     pub exchanges: Option<std::path::PathBuf>,
     /// Disposable mail domains beyond our own list.
     pub disposable_domains: std::collections::HashSet<String>,
+    /// The one way out for requests that this server makes.
+    pub outbound: usher_outbound::Client,
+    /// Sets of passwords that are known from breaches.
+    pub breached: usher_breached::Breached,
     /// Sender of mail, as `Name <address>` or an address.
     pub mail_from: String,
 }

@@ -25,6 +25,12 @@ pub struct Config {
     /// Who may not join.
     #[serde(default)]
     pub access: Access,
+    /// What it may connect to.
+    #[serde(default)]
+    pub outbound: Outbound,
+    /// Where known passwords are looked up.
+    #[serde(default)]
+    pub breached_passwords: BreachedPasswords,
     /// What it serves.
     #[serde(default)]
     pub instances: Vec<InstanceConfig>,
@@ -134,6 +140,28 @@ pub struct Access {
     pub disposable_domains_file: Option<PathBuf>,
 }
 
+/// `[outbound]`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Outbound {
+    /// What requests may go to beyond the public internet over https on port 443: networks (`10.1.0.0/16`) and hosts
+    /// (`idp.internal:8443`).
+    pub allow: Vec<String>,
+    /// Certificate authorities beyond the public ones: a PEM file.
+    pub authorities_file: Option<PathBuf>,
+}
+
+/// `[breached_passwords]`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct BreachedPasswords {
+    /// The range service, up to the five digits; `off` asks nobody. Left out: Have I Been Pwned in `usher serve`, nobody in
+    /// `usher dev`.
+    pub range_url: Option<String>,
+    /// A file that `usher breached build` made.
+    pub file: Option<PathBuf>,
+}
+
 /// `[[instances]]`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -190,6 +218,9 @@ impl Config {
             {
                 *slot = read_secret(file)?;
             }
+        }
+        if let Some(url) = variable("USHER_HIBP_URL")? {
+            config.breached_passwords.range_url = Some(url);
         }
         Ok(config)
     }

@@ -41,7 +41,12 @@ pub fn document(row: &InstanceRow, settings: &Settings, portal: &str) -> Value {
     let after_in = page(&paths.after_sign_in_url, "/");
     let after_up = page(&paths.after_sign_up_url, "/");
     let after_out = page(&paths.after_sign_out_url, "/sign-in");
-    let email_factors: &[&str] = if a.email_code { &["email_code"] } else { &[] };
+    // The UI asks for identifiers that are used for a first factor: an address is one of passwords too.
+    let email_factors: &[&str] = match (settings.email_signs_in(), a.password.enabled()) {
+        (true, _) => &["email_code"],
+        (false, true) => &["password"],
+        (false, false) => &[],
+    };
     let identifiers: Vec<&str> = [("email_address", a.email_address), ("username", a.username)]
         .iter()
         .filter(|(_, p)| p.enabled())
@@ -56,7 +61,7 @@ pub fn document(row: &InstanceRow, settings: &Settings, portal: &str) -> Value {
     if a.password.enabled() {
         factors.push("password");
     }
-    if a.email_address.enabled() && a.email_code {
+    if settings.email_signs_in() {
         factors.push("email_code");
     }
     let mode = match settings.sign_up_mode {
@@ -135,9 +140,10 @@ pub fn document(row: &InstanceRow, settings: &Settings, portal: &str) -> Value {
                 "block_disposable_email_domains": { "enabled": r.block_disposable_email_domains },
             },
             "password_settings": {
-                "disable_hibp": !settings.hibp, "disable_password_reverification": true, "min_length": p.min_length, "max_length": p.max_length.min(72),
+                "disable_hibp": !settings.hibp, "disable_password_reverification": true, "min_length": p.floor(), "max_length": p.max_length,
                 "require_special_char": p.require_special_char, "require_numbers": p.require_numbers, "require_uppercase": p.require_uppercase,
-                "require_lowercase": p.require_lowercase, "show_zxcvbn": false, "min_zxcvbn_strength": 0, "enforce_hibp_on_sign_in": false,
+                "require_lowercase": p.require_lowercase, "show_zxcvbn": p.show_zxcvbn, "min_zxcvbn_strength": p.min_zxcvbn_strength,
+                "enforce_hibp_on_sign_in": p.enforce_hibp_on_sign_in,
                 "allowed_special_characters": crate::users::password::SPECIAL,
             },
             "username_settings": {

@@ -80,13 +80,42 @@ impl Default for Attributes {
     }
 }
 
-/// The password policy (NIST SP 800-63B §3.1.1.2: a length floor, no composition rules unless asked for).
+/// Whose rules a password follows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Profile {
+    /// The reference's: 8 characters, codes by mail are a factor.
+    #[default]
+    #[serde(rename = "clerk")]
+    Clerk,
+    /// NIST SP 800-63B-4: 15 characters while the password is the only factor, no composition rules, and mail proves an
+    /// address or recovers an account but signs nobody in (§3.1.1.2, §3.1.3.1).
+    #[serde(rename = "nist-63b-4")]
+    Nist63b4,
+}
+
+/// What becomes of a new password that the breach service could not be asked about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unchecked {
+    /// It is taken: the lists on this machine have been asked.
+    #[default]
+    Accept,
+    /// 503; the person tries again.
+    Refuse,
+}
+
+/// Characters that a password needs where it is the only factor (NIST SP 800-63B-4 §3.1.1.2).
+const NIST_ONLY_FACTOR: i64 = 15;
+
+/// The password policy (NIST SP 800-63B-4 §3.1.1.2: a length floor, no composition rules unless asked for).
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PasswordPolicy {
+    /// Whose rules it follows.
+    pub profile: Profile,
     /// Characters at least (8 is the floor).
     pub min_length: i64,
-    /// Characters at most (64 is the least that is allowed).
+    /// Characters at most (64 is the least that is allowed); and no more than 512 bytes.
     pub max_length: i64,
     /// A special character is demanded.
     pub require_special_char: bool,
@@ -96,19 +125,50 @@ pub struct PasswordPolicy {
     pub require_uppercase: bool,
     /// A lower-case letter is demanded.
     pub require_lowercase: bool,
+    /// UIs show how strong a password is while it is typed.
+    pub show_zxcvbn: bool,
+    /// zxcvbn's score that is demanded, 0 (none) to 4.
+    pub min_zxcvbn_strength: u8,
+    /// A password that is known from breaches is refused at sign-in too, and must be reset.
+    pub enforce_hibp_on_sign_in: bool,
+    /// What becomes of a new password when the breach service does not answer.
+    pub without_breach_check: Unchecked,
     /// bcrypt's cost, 10 at least.
     pub bcrypt_cost: u32,
+}
+
+impl PasswordPolicy {
+    /// Characters that a new password needs: the operator's number, or the profile's where that is higher.
+    #[must_use]
+    pub fn floor(&self) -> i64 {
+        match self.profile {
+            Profile::Clerk => self.min_length,
+            // There is no second factor yet: a password is always the only one.
+            Profile::Nist63b4 => self.min_length.max(NIST_ONLY_FACTOR),
+        }
+    }
+    fn has_composition_rules(&self) -> bool {
+        self.require_special_char
+            || self.require_numbers
+            || self.require_uppercase
+            || self.require_lowercase
+    }
 }
 
 impl Default for PasswordPolicy {
     fn default() -> Self {
         Self {
+            profile: Profile::Clerk,
             min_length: 8,
-            max_length: 256,
+            max_length: 128,
             require_special_char: false,
             require_numbers: false,
             require_uppercase: false,
             require_lowercase: false,
+            show_zxcvbn: false,
+            min_zxcvbn_strength: 0,
+            enforce_hibp_on_sign_in: false,
+            without_breach_check: Unchecked::Accept,
             bcrypt_cost: 10,
         }
     }
@@ -258,7 +318,7 @@ pub struct Settings {
     /// Hosts below the root domain that may call the Frontend API, as `app.example.com`; empty allows every one. The root
     /// domain, the Frontend API and the account portal always may. A subdomain that somebody else runs can do nothing then.
     pub allowed_subdomains: Vec<String>,
-    /// Passwords from breaches are refused.
+    /// The breach service is asked about new passwords. The lists on this machine are asked in any case.
     pub hibp: bool,
     /// Failed attempts that lock an account.
     pub lockout_max_attempts: i64,
@@ -305,6 +365,13 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// A code by mail is a way to sign in. It verifies addresses and resets passwords in any case.
+    #[must_use]
+    pub fn email_signs_in(&self) -> bool {
+        self.attributes.email_address.enabled()
+            && self.attributes.email_code
+            && self.password.profile == Profile::Clerk
+    }
     /// The first setting that is out of bounds, as one line that says what to change.
     ///
     /// # Errors
@@ -315,12 +382,24 @@ impl Settings {
         let checks = [
             (p.min_length < 8, "password.min_length must be 8 or more"),
             (
-                p.max_length < 64 || p.max_length > 1024,
-                "password.max_length must be between 64 and 1024",
+                p.max_length < 64 || p.max_length > 512,
+                "password.max_length must be between 64 and 512",
             ),
             (
-                p.min_length > p.max_length,
+                p.floor() > p.max_length,
                 "password.min_length must not be above password.max_length",
+            ),
+            (
+                p.min_zxcvbn_strength > 4,
+                "password.min_zxcvbn_strength must be between 0 and 4",
+            ),
+            (
+                p.profile == Profile::Nist63b4 && p.has_composition_rules(),
+                "password.profile nist-63b-4 allows no require_… rule",
+            ),
+            (
+                p.profile == Profile::Nist63b4 && !a.password.required(),
+                "password.profile nist-63b-4 needs attributes.password = \"required\": mail is no factor",
             ),
             (
                 !(10..=15).contains(&p.bcrypt_cost),
@@ -350,7 +429,7 @@ impl Settings {
                 "attributes: email_address or username must be on",
             ),
             (
-                !(a.password.enabled() || a.email_address.enabled() && a.email_code),
+                !(a.password.enabled() || self.email_signs_in()),
                 "attributes: password or email_code must be on, or nobody can sign in",
             ),
             (

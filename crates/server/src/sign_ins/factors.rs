@@ -127,7 +127,7 @@ pub(super) fn factors(
         return out;
     }
     let mut codes = Vec::new();
-    if a.email_code {
+    if settings.email_signs_in() {
         codes.push(Strategy::EmailCode);
     }
     if a.password.enabled() && (alike || user.is_some_and(|u| u.password_stored.is_some())) {

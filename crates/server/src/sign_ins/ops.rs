@@ -177,7 +177,7 @@ pub async fn create(cx: &Cx, start: Start<'_>) -> Result<SignInResource> {
         }
         if found.user.is_none() && !settings.enumeration_protection {
             let may_sign_up =
-                sign_up_if_missing && found.address.is_some() && settings.attributes.email_code;
+                sign_up_if_missing && found.address.is_some() && settings.email_signs_in();
             if !may_sign_up {
                 return Err(refuse::form_identifier_not_found("identifier")
                     .at("identifier")
@@ -285,6 +285,11 @@ async fn check_password(cx: &Cx, user: Option<&UserRow>, given: &str) -> Result<
     let right = password::verify(cx, stored, given).await?;
     if right && let Some(user) = user {
         password::upgrade(cx, user, given).await?;
+        // A ban is told of where the session would start, and ends the matter.
+        if !user.banned && password::is_refused_at_sign_in(cx, given).await? {
+            users::ops::own::distrust_password(cx, user).await?;
+            return Err(refuse::form_password_pwned().at("password").into());
+        }
     }
     Ok(right)
 }
@@ -326,8 +331,15 @@ async fn finish(
     if let Some(address) = named.or_else(primary) {
         access::check(cx, tx, &address, Door::SignIn).await?;
     }
-    if strategy == Strategy::Password && user.password_compromised {
-        return Err(refuse::form_password_compromised().at("password").into());
+    if user.password_compromised {
+        match strategy {
+            Strategy::Password => {
+                return Err(refuse::form_password_compromised().at("password").into());
+            }
+            // Whoever proved the address sets a new password before anything else.
+            Strategy::EmailCode => row.needs_new_password = true,
+            Strategy::ResetPasswordEmailCode => {}
+        }
     }
     if status(Facts::of(row, cx.now)) != Status::Complete {
         audit::record(cx, tx, told("sign_in.attempt_first_factor.passed", row));
@@ -482,6 +494,9 @@ pub async fn attempt_code(
     strategy: Strategy,
     code: &str,
 ) -> Result<SignInResource> {
+    if strategy == Strategy::EmailCode && !cx.instance.settings.email_signs_in() {
+        return Err(refuse::strategy_for_user_invalid().into());
+    }
     let outcome = usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
         let (mut held, mut row) = current(cx, &mut tx, id).await?;
         let verification = row.first_factor_id.clone().ok_or_else(refuse::verification_missing)?;
@@ -547,26 +562,37 @@ pub async fn reset_password(
         .map(|e| e.email_normal.as_str())
         .chain(user.username.as_deref())
         .collect();
-    password::verdict(&cx.instance.settings, "password", new, &own)?;
+    password::verdict(cx, "password", new, &own).await??;
+    // The password that is not trusted any more is no new one.
+    if user.password_compromised
+        && password::verify(cx, user.password_stored.as_deref(), new).await?
+    {
+        return Err(refuse::form_new_password_matches_current()
+            .at("password")
+            .into());
+    }
     let stored = password::hash(cx, new).await?;
     let client = cx
         .client
         .as_ref()
         .ok_or_else(|| refuse::resource_not_found("sign-in"))?;
-    let (held, row, changed) = usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
+    let (held, row, changed, ended) = usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
         let mut held = clients::hold(&mut tx, client).await?;
         let mut row = mine(cx, &mut tx, id).await?;
         if held.row.sign_in_id.as_ref() != Some(&row.id) || status(Facts::of(&row, cx.now)) != Status::NeedsNewPassword {
             return Err(refuse::invalid_action_for_session().into());
         }
         users::ops::own::put_password(cx, &mut tx, &user_id, &stored).await?;
-        if end_others {
-            sessions::ops::end_of_user(cx, &mut tx, &user_id, "revoked", None).await?;
-        }
+        let ended = if end_others {
+            sessions::ops::end_of_user(cx, &mut tx, &user_id, "revoked", None).await?
+        } else {
+            Vec::new()
+        };
         row.needs_new_password = false;
         let changed = finish(cx, &mut tx, &mut held, &mut row, Strategy::ResetPasswordEmailCode).await?;
-        Ok::<_, Error>((held, row, changed))
+        Ok::<_, Error>((held, row, changed, ended))
     })?;
+    users::ops::moderate::forget_tokens(cx, &ended);
     conclude(cx, (held, row, changed)).await
 }
 
@@ -588,6 +614,9 @@ pub async fn transfer(cx: &Cx) -> Result<SignInResource> {
         .client
         .as_ref()
         .ok_or_else(refuse::account_transfer_invalid)?;
+    if !cx.instance.settings.email_signs_in() {
+        return Err(refuse::strategy_for_user_invalid().into());
+    }
     let (held, row, changed) = usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
         let mut held = clients::hold(&mut tx, client).await?;
         let sign_up: SignUpId = held.row.sign_up_id.clone().ok_or_else(refuse::account_transfer_invalid)?;
@@ -614,6 +643,8 @@ pub async fn transfer(cx: &Cx) -> Result<SignInResource> {
         };
         store::insert(&mut tx, &row).await?;
         audit::record(cx, &mut tx, told("sign_in.transfer.completed", &row));
+        // It may have to go on with a new password.
+        client_store::set_sign_in(&mut tx, &held.row.id, Some(&row.id), cx.now).await?;
         let changed = finish(cx, &mut tx, &mut held, &mut row, Strategy::EmailCode).await?;
         Ok::<_, Error>((held, row, changed))
     })?;

@@ -86,7 +86,7 @@ async fn given(cx: &Cx, form: &Form, before: Option<&SignUpRow>) -> Result<Given
         ];
         own.extend(before.and_then(|b| b.email_address.as_deref()));
         own.extend(before.and_then(|b| b.username.as_deref()));
-        if let Err(e) = password::verdict(settings, "password", text, &own) {
+        if let Err(e) = password::verdict(cx, "password", text, &own).await? {
             faults.push(e);
         }
     }

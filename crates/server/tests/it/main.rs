@@ -4,6 +4,10 @@
 //! server). `world.rs` is the server with its clock and inbox, `browser.rs` and `server.rs` are its two kinds of caller;
 //! every other file is a slice of the promises.
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests are the clients of the listener"
+)]
 #![recursion_limit = "256"]
 
 /// Declares tests that run once on each engine, each in a database of its own. `production` in front of the function
@@ -35,6 +39,8 @@ macro_rules! both {
 
 mod answer;
 mod browser;
+mod doors;
+mod range_service;
 mod server;
 mod world;
 
@@ -65,6 +71,9 @@ mod listen;
 mod lists;
 mod lockout;
 mod origins;
+mod password_breaches;
+mod password_hashing;
+mod password_rules;
 mod passwords;
 mod production;
 mod profile;

@@ -187,6 +187,8 @@ impl World {
                 .filter(|path| !path.is_empty())
                 .map(Into::into),
             disposable_domains: std::collections::HashSet::new(),
+            outbound: usher_outbound::Client::new(usher_outbound::Policy::default()).unwrap(),
+            breached: usher_breached::Breached::default(),
             mail_from: "Usher <no-reply@localhost>".to_owned(),
         };
         let app = App::start(db, master, rng, clock, options).await.unwrap();
@@ -197,6 +199,24 @@ impl World {
         };
         world.secret = world.secret_of(&world.instance()).await;
         world
+    }
+
+    /// The same database and clock under another process.
+    pub(crate) async fn restarted(&self, change: impl FnOnce(&mut Options)) -> Self {
+        let mut options = self.app.options.clone();
+        change(&mut options);
+        let old = &self.app;
+        let (db, master, rng, clock) = (
+            old.db.clone(),
+            old.master.clone(),
+            old.rng.clone(),
+            old.clock.clone(),
+        );
+        let app = App::start(db, master, rng, clock, options).await.unwrap();
+        Self {
+            app,
+            ..self.clone()
+        }
     }
 
     /// The first instance, as it is now.

@@ -133,6 +133,8 @@ refusals! {
     form_password_no_special_char() = 422, "form_password_no_special_char", "needs a special character", "Passwords must contain at least one special character.";
     /// Known from breaches, or so common that it is guessed first.
     form_password_pwned() = 422, "form_password_pwned", "is compromised", "This password is known from a data breach or is very common. Use another one.";
+    /// Too easy to guess.
+    form_password_not_strong_enough(reason) = 422, "form_password_not_strong_enough", "is not strong enough", "This password is not strong enough: {reason}. Choose another one.";
     /// The password is the identifier.
     form_password_matches_identifier() = 422, "form_password_matches_identifier", "matches the identifier", "The password may not be the same as your identifier.";
     /// The imported digest is not of its hasher's format.

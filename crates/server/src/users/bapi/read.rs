@@ -332,7 +332,7 @@ fn check_demands(cx: &Cx, form: &Form, new: &NewUser) -> Result<(), ApiError> {
             missing.push(name);
         }
     }
-    let other_way = demanded.email_address.enabled() && demanded.email_code;
+    let other_way = cx.instance.settings.email_signs_in();
     let given = form.text("password").is_some() || form.text("password_digest").is_some();
     if demanded.password.required() && !given && !(waived("skip_password_requirement") && other_way)
     {

@@ -89,7 +89,7 @@ pub async fn change_password(
             .at("new_password")
             .into());
     }
-    password::verdict(&cx.instance.settings, "new_password", new, &own)?;
+    password::verdict(cx, "new_password", new, &own).await??;
     let stored = password::hash(cx, new).await?;
     let client = cx
         .client
@@ -110,6 +110,25 @@ pub async fn change_password(
     Ok(())
 }
 
+/// Notes that a password, just proved, is known from breaches: nobody signs in with it again. Nothing where it was changed
+/// meanwhile.
+///
+/// # Errors
+/// The database's.
+pub async fn distrust_password(cx: &Cx, proved: &UserRow) -> Result<()> {
+    usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
+        if let Some(mut user) = store::find_locked(&mut tx, &proved.id).await?
+            && user.password_updated_at == proved.password_updated_at
+            && !user.password_compromised
+        {
+            user.password_compromised = true;
+            user.updated_at = cx.now;
+            store::update(&mut tx, &user).await?;
+        }
+        Ok::<_, Error>(())
+    })
+}
+
 /// Takes the password away, where another way to sign in is left.
 ///
 /// # Errors
@@ -121,7 +140,7 @@ pub async fn remove_password(cx: &Cx, user: &UserRow, current: Option<&str>) -> 
     }
     let found = list::one(cx, user.id.as_str()).await?;
     let other_way =
-        a.email_address.enabled() && a.email_code && found.emails.iter().any(|e| e.is_verified());
+        cx.instance.settings.email_signs_in() && found.emails.iter().any(|e| e.is_verified());
     if a.password.required() || !other_way {
         return Err(refuse::password_required().into());
     }
@@ -135,6 +154,7 @@ pub async fn remove_password(cx: &Cx, user: &UserRow, current: Option<&str>) -> 
         let mut user = store::find_locked(&mut tx, &user.id).await?.ok_or_else(refuse::authentication_invalid)?;
         user.password_stored = None;
         user.password_updated_at = None;
+        user.password_compromised = false;
         user.updated_at = cx.now;
         store::update(&mut tx, &user).await?;
         audit::record(cx, &mut tx, Event::new("user.password.deleted").user(&user.id).changed(["password"]));

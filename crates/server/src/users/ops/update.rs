@@ -38,10 +38,13 @@ impl NewPassword {
     pub async fn stored(&self, cx: &Cx, own: &[&str]) -> Result<String> {
         match self {
             Self::Checked(text) => {
-                password::verdict(&cx.instance.settings, "password", text.expose(), own)?;
+                password::verdict(cx, "password", text.expose(), own).await??;
                 password::hash(cx, text.expose()).await
             }
-            Self::Unchecked(text) => password::hash(cx, text.expose()).await,
+            Self::Unchecked(text) => {
+                password::check_size("password", text.expose())?;
+                password::hash(cx, text.expose()).await
+            }
             Self::Digest { hasher, digest } => password::import(cx, hasher, digest.expose()).await,
         }
     }

@@ -1,77 +1,44 @@
-//! Passwords: the one verdict at every door, and hashing in its own pool (NIST SP 800-63B §3.1.1, contract bapi §6.2).
+//! Passwords: the one verdict at every door, breach checks, and hashing in its own pool (NIST SP 800-63B-4 §3.1.1, contract
+//! bapi §6.2).
+//!
+//! Tables: none of its own; hashes stand in `users` and, until they are over, in `sign_ups`.
+//! Invariants: a new password passes [`verdict`] at all five doors (sign-up, change, reset, the operator's create and update)
+//! or comes with `skip_password_checks`; what is judged, hashed and verified is its NFC form, whole; nothing here runs inside
+//! a transaction.
+//! Not here: `crypto::password` (what a hash is), `usher-breached` (sets of known passwords), `usher-outbound` (the way out).
+mod blocklist;
+mod breaches;
+mod strength;
+mod verdict;
+
+pub use breaches::is_refused_at_sign_in;
+pub use verdict::{MAX_NEW_BYTES, SPECIAL, verdict};
+
 use crate::audit::{self, Event};
 use crate::cx::Cx;
-use crate::instances::settings::Settings;
 use crate::users::model::UserRow;
 use crate::users::store;
 use std::sync::atomic::Ordering;
-use unicode_normalization::UnicodeNormalization;
 use usher_crypto::password as hashing;
 use usher_types::error::codes as refuse;
 use usher_types::{ApiError, Error, Result};
 
-/// The special characters that satisfy `require_special_char`.
-pub const SPECIAL: &str = "!\"#$%&'()*+,-./:;<=>?@[]^_`{|}~";
-/// Bytes at most: far above any passphrase, far below a flood.
+/// Bytes of a password that is checked: more than a new one may have, because other systems took longer ones.
 const MAX_BYTES: usize = 4096;
-/// The most used passwords of 8 and more characters in public breach statistics: refused with no network at all.
-const COMMON: &str = include_str!("common_passwords.txt");
 
-/// The one verdict on a new password: at sign-up, change, reset, and when the operator creates or updates a user. `own`
-/// are the user's identifiers, which may not be the password.
+/// Refuses what could be hashed but never verified. Everything else about a password may be waived by the operator.
 ///
 /// # Errors
-/// 422: every rule that is broken, each naming `param`.
-pub fn verdict(
-    settings: &Settings,
-    param: &'static str,
-    password: &str,
-    own: &[&str],
-) -> Result<(), ApiError> {
-    let policy = &settings.password;
-    let normal: String = password.nfc().collect();
-    if normal.len() > MAX_BYTES {
+/// 422 `form_password_size_in_bytes_exceeded`.
+pub fn check_size(param: &'static str, password: &str) -> Result<(), ApiError> {
+    if password.len() > MAX_BYTES {
         return Err(refuse::form_password_size_in_bytes_exceeded(&MAX_BYTES.to_string()).at(param));
     }
-    let count = i64::try_from(normal.chars().count()).unwrap_or(i64::MAX);
-    let lower = normal.to_lowercase();
-    let mut broken = Vec::new();
-    if count < policy.min_length {
-        broken.push(refuse::form_password_length_too_short(
-            &policy.min_length.to_string(),
-        ));
-    }
-    if count > policy.max_length {
-        broken.push(refuse::form_password_length_too_long(
-            &policy.max_length.to_string(),
-        ));
-    }
-    if policy.require_uppercase && !normal.chars().any(char::is_uppercase) {
-        broken.push(refuse::form_password_no_uppercase());
-    }
-    if policy.require_lowercase && !normal.chars().any(char::is_lowercase) {
-        broken.push(refuse::form_password_no_lowercase());
-    }
-    if policy.require_numbers && !normal.chars().any(char::is_numeric) {
-        broken.push(refuse::form_password_no_number());
-    }
-    if policy.require_special_char && !normal.chars().any(|c| SPECIAL.contains(c)) {
-        broken.push(refuse::form_password_no_special_char());
-    }
-    if own
-        .iter()
-        .any(|o| !o.is_empty() && o.to_lowercase() == lower)
-    {
-        broken.push(refuse::form_password_matches_identifier());
-    }
-    if broken.is_empty() && settings.hibp && COMMON.lines().any(|line| line == lower) {
-        broken.push(refuse::form_password_pwned());
-    }
-    ApiError::join(broken.into_iter().map(|e| e.at(param)).collect()).map_or(Ok(()), Err)
+    Ok(())
 }
 
-/// Runs slow hashing in its pool; a full queue is a 429, never a wait without end.
-async fn pooled<T: Send + 'static>(
+/// Hashes in the pool, and counts it.
+async fn hashed<T: Send + 'static>(
     cx: &Cx,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T> {
@@ -79,6 +46,14 @@ async fn pooled<T: Send + 'static>(
         .metrics
         .passwords_hashed
         .fetch_add(1, Ordering::Relaxed);
+    pooled(cx, work).await
+}
+
+/// Runs slow work in the hashing pool; a full queue is a 429, never a wait without end.
+async fn pooled<T: Send + 'static>(
+    cx: &Cx,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T> {
     cx.app.hashing.run(work).await.map_err(|busy| {
         refuse::too_many_requests()
             .retry_after(u32::try_from(busy.retry_after_secs).unwrap_or(30))
@@ -97,7 +72,7 @@ pub async fn hash(cx: &Cx, password: &str) -> Result<String> {
         cx.instance.pepper,
         cx.app.rng.clone(),
     );
-    pooled(cx, move || hashing::hash(&password, cost, &pepper, &rng)).await
+    hashed(cx, move || hashing::hash(&password, cost, &pepper, &rng)).await
 }
 
 /// Checks a password. Without a stored one it takes the same time and says no: the answer must not tell who exists.
@@ -110,7 +85,7 @@ pub async fn verify(cx: &Cx, stored: Option<&str>, password: &str) -> Result<boo
     let stored = stored.map_or_else(|| hashing::dummy(cost), str::to_owned);
     let (password, pepper) = (password.to_owned(), cx.instance.pepper);
     let fits = password.len() <= MAX_BYTES;
-    let matched = pooled(cx, move || {
+    let matched = hashed(cx, move || {
         hashing::verify(&stored, if fits { &password } else { "" }, &pepper)
     })
     .await?;
@@ -151,7 +126,7 @@ pub async fn import(cx: &Cx, hasher: &str, digest: &str) -> Result<String> {
         cx.instance.pepper,
         cx.app.rng.clone(),
     );
-    let outcome = pooled(cx, move || {
+    let outcome = hashed(cx, move || {
         hashing::import(&hasher, &digest, cost, &pepper, &rng)
     })
     .await?;
