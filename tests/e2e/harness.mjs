@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { createWriteStream, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createWriteStream, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
@@ -105,12 +105,18 @@ export function usherBinary() {
 }
 
 /** `usher dev` on a free port with an empty data directory. `env` is what it wrote to `dev.env`. */
-export async function startUsher() {
+export async function startUsher({ settings } = {}) {
   const directory = mkdtempSync(join(tmpdir(), 'usher-e2e-'));
   const data = join(directory, 'data');
   const port = await freePort();
   const url = `http://localhost:${port}`;
-  const usher = await start('usher', usherBinary(), ['dev', '--port', String(port), '--data', data], {
+  const more = [];
+  if (settings) {
+    const file = join(directory, 'instances.toml');
+    writeFileSync(file, `[[instances]]\nname = "e2e"\nhost = "127.0.0.1:${port}"\nenvironment = "development"\n\n[instances.settings]\n${settings}\n`);
+    more.push('--instances', file);
+  }
+  const usher = await start('usher', usherBinary(), ['dev', '--port', String(port), '--data', data, ...more], {
     cwd: directory, readyUrl: `${url}/healthz`, logFile: join(directory, 'usher.log'),
   });
   const env = Object.fromEntries(readFileSync(join(data, 'dev.env'), 'utf8').split('\n')

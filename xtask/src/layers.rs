@@ -24,6 +24,7 @@ const OWNERS: &[(&str, &[&str])] = &[
         ],
     ),
     ("messages", &["messages"]),
+    ("passkeys", &["passkeys"]),
     (
         "sessions",
         &["refresh_tokens", "sessions", "testing_tokens"],

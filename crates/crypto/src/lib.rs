@@ -6,6 +6,7 @@
 //! - [`signing`]: RSA keys and RS256 signatures ([`signing::SigningKey`], [`signing::PublicKey`]).
 //! - [`jwt`]: making and strictly verifying RS256 JWTs ([`jwt::Signer`], [`jwt::verify`]).
 //! - [`password`]: password verifiers, our own and imported ones.
+//! - [`webauthn`]: passkeys, the relying party's side.
 //! - [`pool`]: bounded threads of low priority for password hashing ([`pool::HashPool`]).
 //!
 //! Not here: one-time-password (TOTP) rules, cookies, ids, and where keys are stored.
@@ -17,5 +18,6 @@ pub mod pool;
 pub mod rng;
 pub mod seal;
 pub mod signing;
+pub mod webauthn;
 
 pub use digest::equal;

@@ -75,6 +75,7 @@ CREATE TABLE users (
   create_organization_enabled BOOLEAN NOT NULL,
   create_organizations_limit BIGINT,
   bypass_client_trust BOOLEAN NOT NULL,
+  passkeys BIGINT NOT NULL,
   legal_accepted_at BIGINT,
   last_sign_in_at BIGINT,
   last_active_at BIGINT,
@@ -124,6 +125,22 @@ CREATE TABLE listed_identifiers (
   PRIMARY KEY (instance_id, id)
 );
 CREATE UNIQUE INDEX listed_identifiers_normal ON listed_identifiers (instance_id, list, identifier_normal);
+CREATE TABLE passkeys (
+  instance_id TEXT NOT NULL,
+  id TEXT NOT NULL,
+  user_id TEXT NOT NULL,
+  name TEXT NOT NULL,
+  credential_id TEXT,
+  credential TEXT,
+  verification_id TEXT,
+  last_used_at BIGINT,
+  created_at BIGINT NOT NULL,
+  updated_at BIGINT NOT NULL,
+  PRIMARY KEY (instance_id, id),
+  FOREIGN KEY (instance_id, user_id) REFERENCES users (instance_id, id) ON DELETE CASCADE
+);
+CREATE UNIQUE INDEX passkeys_credential ON passkeys (instance_id, credential_id) WHERE credential_id IS NOT NULL;
+CREATE INDEX passkeys_user ON passkeys (instance_id, user_id, created_at, id);
 
 -- Browsers, their sessions and their attempts.
 CREATE TABLE clients (
@@ -190,6 +207,7 @@ CREATE TABLE verifications (
   code_hash TEXT,
   attempts BIGINT NOT NULL,
   verified_at_client TEXT,
+  challenge TEXT,
   expire_at BIGINT NOT NULL,
   created_at BIGINT NOT NULL,
   PRIMARY KEY (instance_id, id)

@@ -14,6 +14,7 @@ pub mod limits;
 pub mod listen;
 pub mod messages;
 pub mod openapi;
+pub mod passkeys;
 pub mod route;
 pub mod serve;
 pub mod sessions;
@@ -45,6 +46,8 @@ pub fn operations() -> impl Iterator<Item = &'static route::Op> {
         users::bapi::OPS,
         identifiers::bapi::OPS,
         identifiers::fapi::OPS,
+        passkeys::fapi::OPS,
+        passkeys::bapi::OPS,
     ]
     .into_iter()
     .flatten()

@@ -19,14 +19,26 @@ pub struct VerificationResource {
     pub attempts: Option<i64>,
     /// Unix ms at which it ends; null when it does not.
     pub expire_at: Option<i64>,
+    /// What the browser is asked to sign, as JSON.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nonce: Option<String>,
 }
 
 impl VerificationResource {
-    /// A one-time code's verification.
+    /// A one-time code's verification, or a passkey's challenge.
     #[must_use]
     pub fn otp(row: &VerificationRow, now: Timestamp) -> Self {
         Self {
-            object: "verification_otp",
+            object: if row.challenge.is_some() {
+                "verification_passkey"
+            } else {
+                "verification_otp"
+            },
+            nonce: if row.status_at(now) == "unverified" {
+                row.nonce()
+            } else {
+                None
+            },
             status: row.status_at(now).to_owned(),
             strategy: row.strategy.clone(),
             attempts: Some(row.attempts),
@@ -90,6 +102,7 @@ impl EmailResource {
                 strategy,
                 attempts: if admin { None } else { Some(1) },
                 expire_at: if admin { None } else { Some(row.updated_at.0) },
+                nonce: None,
             }
         });
         Self {

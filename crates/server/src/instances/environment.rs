@@ -79,6 +79,7 @@ pub fn document(row: &InstanceRow, settings: &Settings, portal: &str) -> Value {
     };
     let p = &settings.password;
     let r = &settings.restrictions;
+    let passkey = if a.passkey { Presence::On } else { off };
     let disabled = json!({ "enabled": false });
     json!({
         "auth_config": {
@@ -124,7 +125,7 @@ pub fn document(row: &InstanceRow, settings: &Settings, portal: &str) -> Value {
                 "authenticator_app": attribute(off, &[], &[], false),
                 "ticket": attribute(off, &[], &[], false),
                 "backup_code": attribute(off, &[], &[], false),
-                "passkey": attribute(off, &[], &[], false),
+                "passkey": attribute(passkey, if a.passkey { &["passkey"] } else { &[] }, if a.passkey { &["passkey"] } else { &[] }, false),
             },
             "social": {},
             "saml": disabled, "enterprise_sso": disabled,
@@ -156,7 +157,7 @@ pub fn document(row: &InstanceRow, settings: &Settings, portal: &str) -> Value {
                 "pii": { "enabled": true }, "email_link": { "require_same_client": true },
                 "enumeration_protection": { "enabled": settings.enumeration_protection },
             },
-            "passkey_settings": { "allow_autofill": false, "show_sign_in_button": false, "satisfies_second_factor": true },
+            "passkey_settings": { "allow_autofill": a.passkey, "show_sign_in_button": a.passkey, "satisfies_second_factor": true },
         },
         "organization_settings": {
             "enabled": false, "max_allowed_memberships": 5, "actions": { "admin_delete": true },

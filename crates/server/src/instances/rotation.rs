@@ -68,7 +68,7 @@ pub async fn rotate(tools: &Tools<'_>, row: &InstanceRow, overlap: Overlap) -> R
         }
         store::add_signing_key(&mut tx, &fresh).await?;
         store::changed(&mut tx, &row.id, tools.now).await?;
-        note(tools, &mut tx, row, Event::new("signing_key.rotated").about(&fresh.kid))?;
+        note(tools, &mut tx, row, Event::new("signing_key.rotated").about(&fresh.id))?;
         Ok(Rotation::Started(fresh.clone()))
     })
 }
@@ -90,7 +90,7 @@ pub async fn replace_now(tools: &Tools<'_>, row: &InstanceRow) -> Result<Signing
         }
         store::add_signing_key(&mut tx, &fresh).await?;
         store::changed(&mut tx, &row.id, tools.now).await?;
-        note(tools, &mut tx, row, Event::new("signing_key.replaced").about(&fresh.kid))?;
+        note(tools, &mut tx, row, Event::new("signing_key.replaced").about(&fresh.id))?;
         Ok::<_, Error>(fresh.clone())
     })
 }

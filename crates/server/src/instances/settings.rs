@@ -65,6 +65,8 @@ pub struct Attributes {
     pub first_name: Presence,
     /// Last names.
     pub last_name: Presence,
+    /// Passkeys sign in.
+    pub passkey: bool,
 }
 
 impl Default for Attributes {
@@ -76,6 +78,7 @@ impl Default for Attributes {
             password: Presence::Required,
             first_name: Presence::On,
             last_name: Presence::On,
+            passkey: false,
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::clients::model::ClientRow;
 use crate::cx::Cx;
 use crate::users::model::UserRow;
 use crate::users::resource::{Audience, PublicUserData, UserResource};
-use crate::{identifiers, users};
+use crate::{identifiers, passkeys, users};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
@@ -86,6 +86,7 @@ impl SessionResource {
             .await?
             .ok_or_else(|| Fault::new("a session without its user"))?;
         let emails = identifiers::store::of_user(tx, &user.id).await?;
+        let passkeys = passkeys::ops::of_user(tx, &user).await?;
         let mut resource = Self::bare(cx, session, &user);
         if session.is_live(cx.now, &cx.instance.settings) {
             resource.last_active_token = Some(TokenResource::new(token::mint_or_reuse(
@@ -98,6 +99,7 @@ impl SessionResource {
         resource.user = Some(UserResource::new(
             &user,
             &emails,
+            &passkeys,
             &cx.instance,
             cx.now,
             Audience::Browser,

@@ -17,6 +17,8 @@ use usher_types::id::IdentificationId;
 pub enum Factor {
     /// The password.
     Password,
+    /// A passkey.
+    Passkey,
     /// A code to an address.
     EmailCode {
         /// The address's id; made up where there is no such address.
@@ -35,8 +37,12 @@ impl Factor {
     #[must_use]
     pub fn resource(&self) -> FactorResource {
         match self {
-            Self::Password => FactorResource {
-                strategy: Strategy::Password.word(),
+            Self::Password | Self::Passkey => FactorResource {
+                strategy: if matches!(self, Self::Passkey) {
+                    Strategy::Passkey.word()
+                } else {
+                    Strategy::Password.word()
+                },
                 safe_identifier: None,
                 email_address_id: None,
                 primary: None,
@@ -122,6 +128,9 @@ pub(super) fn factors(
     let alike = settings.enumeration_protection;
     if a.password.enabled() && (alike || user.is_some_and(|u| u.password_stored.is_some())) {
         out.push(Factor::Password);
+    }
+    if a.passkey && (alike || user.is_some_and(|u| u.passkeys > 0)) {
+        out.push(Factor::Passkey);
     }
     if !a.email_address.enabled() {
         return out;

@@ -1,5 +1,6 @@
 //! `/v1/client/sign_ins` (contract fapi §8.5).
 use super::ops::{self, Start};
+use super::passkey;
 use super::resource::SignInResource;
 use crate::clients::fapi::envelope;
 use crate::cx::Cx;
@@ -33,6 +34,7 @@ const ATTEMPT: &[Field] = &[
     text("strategy", 64).required(),
     secret("password", 4096),
     text("code", 32),
+    text("public_key_credential", 16 * 1024),
 ];
 
 /// Operations.
@@ -99,7 +101,12 @@ async fn create(cx: &Cx, call: &Call) -> Result<Reply> {
         strategy: form.text("strategy").map(strategy).transpose()?,
         sign_up_if_missing: form.flag("sign_up_if_missing") == Some(true),
     };
-    if (start.password.is_some() || start.strategy.is_some()) && start.identifier.is_none() {
+    // A passkey says by itself whose it is.
+    let named_later = start.strategy == Some(Strategy::Passkey) && start.password.is_none();
+    if (start.password.is_some() || start.strategy.is_some())
+        && start.identifier.is_none()
+        && !named_later
+    {
         return Err(refuse::form_param_missing("identifier")
             .at("identifier")
             .into());
@@ -139,6 +146,7 @@ async fn attempt(cx: &Cx, call: &Call) -> Result<Reply> {
         strategy @ (Strategy::EmailCode | Strategy::ResetPasswordEmailCode) => {
             ops::attempt_code(cx, id, strategy, &need("code")?).await?
         }
+        Strategy::Passkey => passkey::attempt(cx, id, &need("public_key_credential")?).await?,
     };
     envelope(cx, sign_in).await
 }

@@ -10,5 +10,6 @@ pub mod fapi;
 pub mod flow;
 pub mod model;
 pub mod ops;
+mod passkey;
 pub mod resource;
 pub mod store;

@@ -38,7 +38,7 @@ pub struct Start<'a> {
 }
 
 /// The attempt with everything that its resource shows.
-async fn resource(cx: &Cx, tx: &mut Tx, row: &SignInRow) -> Result<SignInResource> {
+pub(super) async fn resource(cx: &Cx, tx: &mut Tx, row: &SignInRow) -> Result<SignInResource> {
     let user = match &row.user_id {
         Some(id) => users::store::find(tx, id).await?,
         None => None,
@@ -100,7 +100,7 @@ pub async fn show(cx: &Cx, id: &str) -> Result<SignInResource> {
     resource(cx, &mut tx, &row).await
 }
 
-async fn mine(cx: &Cx, tx: &mut Tx, id: &str) -> Result<SignInRow> {
+pub(super) async fn mine(cx: &Cx, tx: &mut Tx, id: &str) -> Result<SignInRow> {
     let client = cx
         .client_id()
         .ok_or_else(|| refuse::resource_not_found("sign-in"))?;
@@ -231,6 +231,8 @@ pub async fn create(cx: &Cx, start: Start<'_>) -> Result<SignInResource> {
             let ways = factors(cx, &named.identifier, named.user.as_ref(), &named.emails);
             let id = code_address(named, &ways, wanted).ok_or_else(refuse::strategy_for_user_invalid)?;
             prepare_code(cx, &mut tx, &mut row, wanted, &id).await?;
+        } else if start.strategy == Some(Strategy::Passkey) {
+            super::passkey::prepare(cx, &mut tx, &mut row).await?;
         }
         Ok::<_, Error>(Ok((held, row, changed)))
     })?;
@@ -255,7 +257,7 @@ fn code_address(named: &Named, ways: &[Factor], wanted: Strategy) -> Option<Stri
             strategy,
             ..
         } if *strategy == wanted => Some((id, *primary)),
-        Factor::EmailCode { .. } | Factor::Password => None,
+        Factor::EmailCode { .. } | Factor::Password | Factor::Passkey => None,
     });
     open.max_by_key(|(id, primary)| (given == Some(id.as_str()), *primary))
         .map(|(id, _)| id.clone())
@@ -304,7 +306,7 @@ async fn count_wrong_password(cx: &Cx, tx: &mut Tx, user: Option<&UserRow>) -> R
 
 /// Notes a proved first factor and, where nothing else is needed, completes the attempt. The stamp of the client's
 /// sessions when they changed.
-async fn finish(
+pub(super) async fn finish(
     cx: &Cx,
     tx: &mut Tx,
     held: &mut Held,
@@ -338,7 +340,7 @@ async fn finish(
             }
             // Whoever proved the address sets a new password before anything else.
             Strategy::EmailCode => row.needs_new_password = true,
-            Strategy::ResetPasswordEmailCode => {}
+            Strategy::ResetPasswordEmailCode | Strategy::Passkey => {}
         }
     }
     if status(Facts::of(row, cx.now)) != Status::Complete {
@@ -356,16 +358,19 @@ async fn finish(
 }
 
 /// The client's current attempt under the client's lock, in a state that takes a first factor.
-async fn current(cx: &Cx, tx: &mut Tx, id: &str) -> Result<(Held, SignInRow)> {
+pub(super) async fn current(cx: &Cx, tx: &mut Tx, id: &str) -> Result<(Held, SignInRow)> {
     let client = cx
         .client
         .as_ref()
         .ok_or_else(|| refuse::resource_not_found("sign-in"))?;
     let held = clients::hold(tx, client).await?;
     let row = mine(cx, tx, id).await?;
-    if held.row.sign_in_id.as_ref() != Some(&row.id)
-        || status(Facts::of(&row, cx.now)) != Status::NeedsFirstFactor
-    {
+    let stage = status(Facts::of(&row, cx.now));
+    // A passkey says by itself whose it is.
+    let open = stage == Status::NeedsFirstFactor
+        || (stage == Status::NeedsIdentifier
+            && row.first_factor_strategy.as_deref() == Some(Strategy::Passkey.word()));
+    if held.row.sign_in_id.as_ref() != Some(&row.id) || !open {
         return Err(refuse::invalid_action_for_session().into());
     }
     Ok((held, row))
@@ -440,6 +445,9 @@ pub async fn prepare(
     strategy: Strategy,
     email_id: Option<&str>,
 ) -> Result<SignInResource> {
+    if strategy == Strategy::Passkey {
+        return super::passkey::prepare_current(cx, id).await;
+    }
     if strategy == Strategy::Password {
         return Err(refuse::verification_strategy_invalid()
             .at("strategy")
@@ -596,7 +604,7 @@ pub async fn reset_password(
     conclude(cx, (held, row, changed)).await
 }
 
-async fn conclude(
+pub(super) async fn conclude(
     cx: &Cx,
     (held, row, changed): (Held, SignInRow, Option<i64>),
 ) -> Result<SignInResource> {

@@ -89,6 +89,9 @@ impl SignInResource {
         if a.username.enabled() {
             supported_identifiers.push("username");
         }
+        if a.passkey {
+            supported_identifiers.push("passkey");
+        }
         let first_factor_verification = verification
             .map(|v| VerificationResource::otp(v, cx.now))
             .or_else(|| {
@@ -100,6 +103,7 @@ impl SignInResource {
                     strategy: "password".to_owned(),
                     attempts: None,
                     expire_at: None,
+                    nonce: None,
                 })
             });
         let shown = user.filter(|_| {

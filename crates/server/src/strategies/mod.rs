@@ -32,4 +32,6 @@ strategies! {
     EmailCode = "email_code",
     /// A code by mail that allows to set a new password, and nothing before that.
     ResetPasswordEmailCode = "reset_password_email_code",
+    /// A WebAuthn credential.
+    Passkey = "passkey",
 }

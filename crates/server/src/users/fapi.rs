@@ -8,6 +8,7 @@ use crate::clients::fapi::envelope;
 use crate::cx::Cx;
 use crate::handler;
 use crate::identifiers;
+use crate::passkeys;
 use crate::route::{Call, Guard, Op, Reply};
 use crate::sessions;
 use serde_json::{Value, json};
@@ -152,9 +153,11 @@ async fn resource(cx: &Cx, id: &UserId) -> Result<UserResource> {
         .await?
         .ok_or_else(refuse::authentication_invalid)?;
     let emails = identifiers::store::of_user(&mut tx, id).await?;
+    let passkeys = passkeys::ops::of_user(&mut tx, &user).await?;
     Ok(UserResource::new(
         &user,
         &emails,
+        &passkeys,
         &cx.instance,
         cx.now,
         Audience::Browser,

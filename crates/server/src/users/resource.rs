@@ -3,6 +3,8 @@ use super::model::UserRow;
 use crate::identifiers::email::EmailRow;
 use crate::identifiers::resource::EmailResource;
 use crate::instances::Instance;
+use crate::passkeys::model::PasskeyRow;
+use crate::passkeys::resource::PasskeyResource;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -53,8 +55,8 @@ pub struct UserResource {
     pub phone_numbers: Vec<Value>,
     /// Empty.
     pub web3_wallets: Vec<Value>,
-    /// Empty.
-    pub passkeys: Vec<Value>,
+    /// Oldest first.
+    pub passkeys: Vec<PasskeyResource>,
     /// Empty; on FAPI only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub organization_memberships: Option<Vec<Value>>,
@@ -147,11 +149,12 @@ pub enum Audience {
 }
 
 impl UserResource {
-    /// A user with the addresses that are the user's.
+    /// A user with the addresses and passkeys that are the user's.
     #[must_use]
     pub fn new(
         user: &UserRow,
         emails: &[EmailRow],
+        passkeys: &[PasskeyRow],
         instance: &Instance,
         now: Timestamp,
         audience: Audience,
@@ -191,7 +194,7 @@ impl UserResource {
                 .collect(),
             phone_numbers: Vec::new(),
             web3_wallets: Vec::new(),
-            passkeys: Vec::new(),
+            passkeys: passkeys.iter().map(PasskeyResource::new).collect(),
             organization_memberships: (!server).then(Vec::new),
             external_accounts: Vec::new(),
             saml_accounts: Vec::new(),

@@ -5,7 +5,7 @@ use usher_types::Timestamp;
 use usher_types::id::{IdentificationId, UserId};
 
 /// Every column, in the order of the struct.
-pub const SELECT: &str = "SELECT instance_id, id, external_id, username, username_normal, first_name, last_name, locale, primary_email_address_id, primary_email_normal, password_stored, password_updated_at, password_compromised, public_metadata, private_metadata, unsafe_metadata, banned, locked, locked_until, failed_attempts, password_failures, delete_self_enabled, create_organization_enabled, create_organizations_limit, bypass_client_trust, legal_accepted_at, last_sign_in_at, last_active_at, search, created_at, updated_at FROM users";
+pub const SELECT: &str = "SELECT instance_id, id, external_id, username, username_normal, first_name, last_name, locale, primary_email_address_id, primary_email_normal, password_stored, password_updated_at, password_compromised, public_metadata, private_metadata, unsafe_metadata, banned, locked, locked_until, failed_attempts, password_failures, delete_self_enabled, create_organization_enabled, create_organizations_limit, bypass_client_trust, passkeys, legal_accepted_at, last_sign_in_at, last_active_at, search, created_at, updated_at FROM users";
 
 /// The user with this id.
 pub async fn find(tx: &mut Tx, id: &UserId) -> Result<Option<UserRow>, DbError> {
@@ -132,6 +132,22 @@ pub async fn active(tx: &mut Tx, id: &UserId, now: Timestamp) -> Result<(), DbEr
     tx.run(
         "UPDATE users SET last_active_at = ? WHERE instance_id = ? AND id = ?",
         params![now, tenant, id],
+    )
+    .await
+    .map(drop)
+}
+
+/// Notes how many passkeys a user has, so that who has none costs no look.
+pub async fn set_passkeys(
+    tx: &mut Tx,
+    id: &UserId,
+    count: i64,
+    now: Timestamp,
+) -> Result<(), DbError> {
+    let tenant = tx.tenant().to_owned();
+    tx.run(
+        "UPDATE users SET passkeys = ?, updated_at = ? WHERE instance_id = ? AND id = ?",
+        params![count, now, tenant, id],
     )
     .await
     .map(drop)

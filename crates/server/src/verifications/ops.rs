@@ -1,10 +1,11 @@
 //! Making, sending and attempting one-time codes.
-use super::model::{CODE_LIFE_MS, CODE_TRIES, RESEND_AFTER_MS, VerificationRow};
+use super::model::{CODE_LIFE_MS, CODE_TRIES, Kept, RESEND_AFTER_MS, VerificationRow};
 use super::store;
 use crate::cx::Cx;
 use crate::identifiers::email::EmailAddress;
 use crate::messages;
 use usher_crypto::digest;
+use usher_crypto::webauthn::CHALLENGE_LIFE_SECS;
 use usher_db::Tx;
 use usher_types::error::codes as refuse;
 use usher_types::id::{ClientId, VerificationId};
@@ -81,6 +82,7 @@ pub async fn start_email_code(
         code_hash: (delivery == Delivery::Send).then(|| code_hash(cx, &id, &code)),
         attempts: 0,
         verified_at_client: None,
+        challenge: None,
         expire_at: cx.now.plus_ms(CODE_LIFE_MS),
         created_at: cx.now,
         id,
@@ -113,6 +115,58 @@ async fn check_sends(cx: &Cx, tx: &mut Tx, address: &EmailAddress) -> Result<()>
         }
     }
     Ok(())
+}
+
+/// Starts a challenge that a credential of the browser is to sign.
+///
+/// # Errors
+/// The database's.
+pub async fn start_challenge(
+    cx: &Cx,
+    tx: &mut Tx,
+    strategy: &'static str,
+    nonce: &str,
+    state: &str,
+) -> Result<VerificationRow> {
+    let kept = Kept {
+        nonce: nonce.to_owned(),
+        state: state.to_owned(),
+    };
+    let row = VerificationRow {
+        instance_id: cx.instance.row.id.clone(),
+        id: VerificationId::compose(cx.now, &cx.fresh()),
+        strategy: strategy.to_owned(),
+        status: "unverified".to_owned(),
+        target: None,
+        mailbox: None,
+        code_hash: None,
+        attempts: 0,
+        verified_at_client: None,
+        challenge: Some(serde_json::to_string(&kept)?),
+        expire_at: cx.now.plus_secs(CHALLENGE_LIFE_SECS),
+        created_at: cx.now,
+    };
+    store::insert(tx, &row).await?;
+    Ok(row)
+}
+
+/// Spends a challenge on an answer that was checked before: a try for a refused one, the whole of it for a right one, once.
+///
+/// # Errors
+/// The database's; a refusal is the value, so that the try it cost is committed.
+pub async fn spend<T>(
+    cx: &Cx,
+    tx: &mut Tx,
+    id: &VerificationId,
+    answer: Result<T, ApiError>,
+) -> Result<Result<T, ApiError>> {
+    if !store::take_try(tx, id, CODE_TRIES, cx.now).await? {
+        return Ok(Err(refuse::passkey_invalid_verification()));
+    }
+    if answer.is_ok() && !store::succeed(tx, id, None).await? {
+        return Ok(Err(refuse::passkey_invalid_verification()));
+    }
+    Ok(answer)
 }
 
 /// The outcome of a try. A refusal is a value, so that the try it cost is committed.

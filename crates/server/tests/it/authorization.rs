@@ -63,6 +63,7 @@ fn path(op: &Op, ids: &Ids) -> String {
         "{identifier_id}" if op.path.contains("allowlist") => ids.allowed.clone(),
         "{identifier_id}" => ids.blocked.clone(),
         "{event_time_and_id}" => ids.event.clone(),
+        "{passkey_id}" | "{passkey_identification_id}" => ids.email.clone(),
         other => {
             assert!(
                 !other.starts_with('{'),

@@ -38,6 +38,7 @@ macro_rules! both {
 }
 
 mod answer;
+mod authenticator;
 mod browser;
 mod doors;
 mod range_service;
@@ -74,6 +75,7 @@ mod origins;
 mod password_breaches;
 mod password_hashing;
 mod password_rules;
+mod passkeys;
 mod passwords;
 mod production;
 mod profile;

@@ -56,6 +56,18 @@ refusals! {
     bulk_size_exceeded(limit) = 400, "bulk_size_exceeded", "Too many items", "One request can name at most {limit} items.";
     /// `Clerk-API-Version` is no date of a version.
     api_version_invalid() = 400, "api_version_invalid", "Invalid API version", "The requested API version is not a known one.";
+    /// The browser's new credential did not verify.
+    passkey_registration_failure() = 400, "passkey_registration_failure", "Passkey not registered", "The passkey could not be registered. Start again on a page of this application.";
+    /// A passkey's proof did not verify.
+    passkey_authentication_failure() = 400, "passkey_authentication_failure", "Passkey not accepted", "The passkey could not be verified.";
+    /// The challenge is spent, too old, or another's.
+    passkey_invalid_verification() = 400, "passkey_invalid_verification", "Invalid verification", "This passkey verification is no longer open. Start again.";
+    /// Nobody has this credential.
+    passkey_not_registered() = 404, "passkey_not_registered", "Unknown passkey", "This passkey is not registered here.";
+    /// The field holds no credential.
+    passkey_invalid_public_key_credential() = 422, "passkey_invalid_public_key_credential", "Invalid credential", "The public key credential could not be read.";
+    /// Ten passkeys are enough.
+    passkey_quota_exceeded() = 403, "passkey_quota_exceeded", "Too many passkeys", "You cannot have more passkeys. Remove one first.";
     /// Something failed here.
     internal_clerk_error() = 500, "internal_clerk_error", "Internal error", "Something went wrong on the server. Nothing was changed; the trace id finds it in the server's log.";
     /// The server is busy or not ready.

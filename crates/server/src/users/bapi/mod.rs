@@ -178,6 +178,7 @@ fn shown(cx: &Cx, found: &Found) -> UserResource {
     UserResource::new(
         &found.user,
         &found.emails,
+        &found.passkeys,
         &cx.instance,
         cx.now,
         Audience::Server,

@@ -2,6 +2,8 @@
 use crate::cx::Cx;
 use crate::identifiers;
 use crate::identifiers::email::EmailRow;
+use crate::passkeys;
+use crate::passkeys::model::PasskeyRow;
 use crate::users::model::UserRow;
 use crate::users::search::{self, Page, Search};
 use crate::users::store;
@@ -18,6 +20,8 @@ pub struct Found {
     pub user: UserRow,
     /// The addresses.
     pub emails: Vec<EmailRow>,
+    /// The passkeys.
+    pub passkeys: Vec<PasskeyRow>,
 }
 
 /// An id from outside.
@@ -38,8 +42,7 @@ pub async fn one(cx: &Cx, id: &str) -> Result<Found> {
     let user = store::find(&mut tx, &id)
         .await?
         .ok_or_else(|| refuse::resource_not_found("user"))?;
-    let emails = identifiers::store::of_user(&mut tx, &id).await?;
-    Ok(Found { user, emails })
+    load(&mut tx, user).await
 }
 
 /// The user with this id, locked until the transaction ends.
@@ -50,8 +53,21 @@ pub async fn hold(tx: &mut Tx, id: &UserId) -> Result<Found> {
     let user = store::find_locked(tx, id)
         .await?
         .ok_or_else(|| refuse::resource_not_found("user"))?;
-    let emails = identifiers::store::of_user(tx, id).await?;
-    Ok(Found { user, emails })
+    load(tx, user).await
+}
+
+/// A user with what belongs to the user.
+///
+/// # Errors
+/// The database's.
+pub async fn load(tx: &mut Tx, user: UserRow) -> Result<Found> {
+    let emails = identifiers::store::of_user(tx, &user.id).await?;
+    let passkeys = passkeys::ops::of_user(tx, &user).await?;
+    Ok(Found {
+        user,
+        emails,
+        passkeys,
+    })
 }
 
 /// One page of the users that fit. The addresses of the whole page are read at once.
@@ -66,13 +82,15 @@ pub async fn page(cx: &Cx, search: &Search, page: &Page) -> Result<Vec<Found>> {
     for email in identifiers::store::of_users(&mut tx, &ids).await? {
         emails.entry(email.user_id.clone()).or_default().push(email);
     }
-    Ok(users
-        .into_iter()
-        .map(|user| Found {
+    let mut found = Vec::with_capacity(users.len());
+    for user in users {
+        found.push(Found {
             emails: emails.remove(&user.id).unwrap_or_default(),
+            passkeys: passkeys::ops::of_user(&mut tx, &user).await?,
             user,
-        })
-        .collect())
+        });
+    }
+    Ok(found)
 }
 
 /// Where a list goes on after this user; `None` when the instance has no such user.

@@ -139,8 +139,9 @@ pub async fn remove_password(cx: &Cx, user: &UserRow, current: Option<&str>) -> 
         return Err(refuse::no_password_set().into());
     }
     let found = list::one(cx, user.id.as_str()).await?;
-    let other_way =
+    let codes =
         cx.instance.settings.email_signs_in() && found.emails.iter().any(|e| e.is_verified());
+    let other_way = codes || (a.passkey && found.user.passkeys > 0);
     if a.password.required() || !other_way {
         return Err(refuse::password_required().into());
     }

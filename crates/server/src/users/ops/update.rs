@@ -5,7 +5,6 @@ use super::metadata::{self, How, Metadata};
 use super::moderate::{Sessions, end_sessions, forget_tokens};
 use crate::audit::{self, Event};
 use crate::cx::Cx;
-use crate::identifiers;
 use crate::users::model::{UserRow, normal_username};
 use crate::users::{password, store};
 use usher_db::Tx;
@@ -101,8 +100,7 @@ pub async fn admit(cx: &Cx, mut new: NewUser, password: Option<NewPassword>) -> 
     }
     usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
         let user = create(cx, &mut tx, new.clone()).await?;
-        let emails = identifiers::store::of_user(&mut tx, &user.id).await?;
-        Ok::<_, Error>(Found { user, emails })
+        list::load(&mut tx, user).await
     })
 }
 
