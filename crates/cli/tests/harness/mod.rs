@@ -102,6 +102,10 @@ pub(crate) struct Answer {
     pub(crate) body: String,
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests are the clients of the process"
+)]
 /// One HTTP/1.1 exchange on a connection of its own; `None` when the server is gone in the middle.
 pub(crate) fn call(
     port: u16,

@@ -1,7 +1,9 @@
 //! Promise P10, `p10_audit_complete`: whatever operation changes something leaves a row in the audit log. Every operation of the
 //! table that is no read stands here, or in `SILENT` with its reason; a new one fails this test until it does.
 use crate::answer::Answer;
-use crate::browser::PASSWORD;
+use crate::authenticator::Authenticator;
+use crate::browser::{Browser, PASSWORD};
+use crate::passkeys::{ask, by_the_book};
 use crate::world::World;
 use serde_json::{Value as Json, json};
 use std::collections::BTreeSet;
@@ -76,6 +78,44 @@ impl Ledger {
 
 fn text(value: &Json) -> String {
     value.as_str().unwrap().to_owned()
+}
+
+async fn passkeys(log: &mut Ledger, bob: &Browser) {
+    let created = log
+        .told("postPasskey", bob.post("/v1/me/passkeys", &[]))
+        .await;
+    let made = &created["response"];
+    let path = format!("/v1/me/passkeys/{}", text(&made["id"]));
+    let options = serde_json::from_str(&text(&made["verification"]["nonce"])).unwrap();
+    let credential = Authenticator::new(b"of bob").create(&options, &by_the_book(bob));
+    let form = [
+        ("strategy", "passkey"),
+        ("public_key_credential", credential.as_str()),
+    ];
+    log.told(
+        "attemptPasskeyVerification",
+        bob.post(&format!("{path}/attempt_verification"), &form),
+    )
+    .await;
+    log.told("patchPasskey", bob.patch(&path, &[("name", "Key")]))
+        .await;
+    log.told("deletePasskey", bob.delete(&path)).await;
+    let (id, options) = ask(bob).await;
+    let credential = Authenticator::new(b"another").create(&options, &by_the_book(bob));
+    let form = [
+        ("strategy", "passkey"),
+        ("public_key_credential", credential.as_str()),
+    ];
+    bob.post(&format!("/v1/me/passkeys/{id}/attempt_verification"), &form)
+        .await
+        .ok();
+    let user = bob.client().await["sessions"][0]["user"]["id"].clone();
+    let server = log.world.server();
+    log.told(
+        "UserPasskeyDelete",
+        server.delete(&format!("/v1/users/{}/passkeys/{id}", text(&user))),
+    )
+    .await;
 }
 
 async fn by_server(log: &mut Ledger) {
@@ -316,6 +356,7 @@ async fn by_browser(log: &mut Ledger) {
     )
     .await;
     log.told("deleteEmailAddress", bob.delete(&email)).await;
+    passkeys(log, &bob).await;
     let session = bob.session_ids().await.remove(0);
     log.told(
         "endSession",
@@ -411,7 +452,7 @@ async fn by_browser(log: &mut Ledger) {
 
 both! {
     async fn p10_audit_complete(world: World) {
-        world.settings(|s| s.attributes.password = Presence::On).await;
+        world.settings(|s| { s.attributes.password = Presence::On; s.attributes.passkey = true; }).await;
         let mut log = Ledger { world, seen: BTreeSet::new() };
         by_server(&mut log).await;
         by_browser(&mut log).await;

@@ -10,7 +10,7 @@ async fn world_with_passkeys(world: &World) {
     world.settings(|s| s.attributes.passkey = true).await;
 }
 
-fn by_the_book(browser: &Browser) -> Ceremony {
+pub(crate) fn by_the_book(browser: &Browser) -> Ceremony {
     let host = browser.origin.split_once("://").unwrap().1;
     let host = host.split(':').next().unwrap();
     Ceremony::at(
@@ -24,7 +24,7 @@ fn by_the_book(browser: &Browser) -> Ceremony {
 }
 
 /// Asks for a new passkey: its id, and the options that the browser gets.
-async fn ask(browser: &Browser) -> (String, Value) {
+pub(crate) async fn ask(browser: &Browser) -> (String, Value) {
     let made = browser.post("/v1/me/passkeys", &[]).await.response();
     let options = made["verification"]["nonce"].as_str().unwrap();
     (
