@@ -34,14 +34,16 @@ pub struct PasskeyResource {
     pub object: &'static str,
     /// What its owner calls it.
     pub name: String,
-    /// Unix ms of the last sign-in with it.
+    /// Unix ms of the last sign-in with it. On the Backend API, whose SDKs take no null, of its making before the first one.
     pub last_used_at: Option<i64>,
     /// Null on the Backend API, which shows finished ones only.
     pub verification: Option<PasskeyVerification>,
-    /// Unix ms.
-    pub created_at: i64,
-    /// Unix ms.
-    pub updated_at: i64,
+    /// Unix ms; on the Frontend API only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<i64>,
+    /// Unix ms; on the Frontend API only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub updated_at: Option<i64>,
 }
 
 impl PasskeyResource {
@@ -66,8 +68,18 @@ impl PasskeyResource {
                 expire_at: row.created_at.0,
                 nonce: None,
             }),
-            created_at: row.created_at.0,
-            updated_at: row.updated_at.0,
+            created_at: Some(row.created_at.0),
+            updated_at: Some(row.updated_at.0),
+        }
+    }
+    /// A finished one for the operator's servers.
+    #[must_use]
+    pub fn for_server(row: &PasskeyRow) -> Self {
+        Self {
+            last_used_at: Some(row.last_used_at.unwrap_or(row.created_at).0),
+            created_at: None,
+            updated_at: None,
+            ..Self::new(row)
         }
     }
     /// With the challenge that is under way.

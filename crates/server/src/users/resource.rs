@@ -194,7 +194,15 @@ impl UserResource {
                 .collect(),
             phone_numbers: Vec::new(),
             web3_wallets: Vec::new(),
-            passkeys: passkeys.iter().map(PasskeyResource::new).collect(),
+            passkeys: passkeys
+                .iter()
+                .filter(|p| p.user_id == user.id)
+                .map(if server {
+                    PasskeyResource::for_server
+                } else {
+                    PasskeyResource::new
+                })
+                .collect(),
             organization_memberships: (!server).then(Vec::new),
             external_accounts: Vec::new(),
             saml_accounts: Vec::new(),
