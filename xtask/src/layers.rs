@@ -25,6 +25,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ),
     ("messages", &["messages"]),
     ("passkeys", &["passkeys"]),
+    ("second_factors", &["backup_codes", "totps"]),
     (
         "sessions",
         &["refresh_tokens", "sessions", "testing_tokens"],

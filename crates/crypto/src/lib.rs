@@ -8,8 +8,9 @@
 //! - [`password`]: password verifiers, our own and imported ones.
 //! - [`webauthn`]: passkeys, the relying party's side.
 //! - [`pool`]: bounded threads of low priority for password hashing ([`pool::HashPool`]).
+//! - [`totp`]: codes of authenticator apps, and base32.
 //!
-//! Not here: one-time-password (TOTP) rules, cookies, ids, and where keys are stored.
+//! Not here: cookies, ids, and where keys are stored.
 
 pub mod digest;
 pub mod jwt;
@@ -18,6 +19,7 @@ pub mod pool;
 pub mod rng;
 pub mod seal;
 pub mod signing;
+pub mod totp;
 pub mod webauthn;
 
 pub use digest::equal;

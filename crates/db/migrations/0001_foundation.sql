@@ -71,6 +71,10 @@ CREATE TABLE users (
   locked_until BIGINT,
   failed_attempts BIGINT NOT NULL,
   password_failures BIGINT NOT NULL,
+  totp_enabled BOOLEAN NOT NULL,
+  backup_code_enabled BOOLEAN NOT NULL,
+  mfa_enabled_at BIGINT,
+  mfa_disabled_at BIGINT,
   delete_self_enabled BOOLEAN NOT NULL,
   create_organization_enabled BOOLEAN NOT NULL,
   create_organizations_limit BIGINT,
@@ -113,6 +117,28 @@ CREATE TABLE email_addresses (
 CREATE UNIQUE INDEX email_addresses_claimed ON email_addresses (instance_id, email_normal) WHERE claimed;
 CREATE INDEX email_addresses_normal ON email_addresses (instance_id, email_normal);
 CREATE INDEX email_addresses_user ON email_addresses (instance_id, user_id, created_at, id);
+-- An authenticator app, and codes for when it is lost. A used code is a row less.
+CREATE TABLE totps (
+  instance_id TEXT NOT NULL,
+  user_id TEXT NOT NULL,
+  id TEXT NOT NULL,
+  secret_sealed TEXT NOT NULL,
+  verified_at BIGINT,
+  last_step BIGINT NOT NULL,
+  created_at BIGINT NOT NULL,
+  updated_at BIGINT NOT NULL,
+  PRIMARY KEY (instance_id, user_id),
+  FOREIGN KEY (instance_id, user_id) REFERENCES users (instance_id, id) ON DELETE CASCADE
+);
+CREATE TABLE backup_codes (
+  instance_id TEXT NOT NULL,
+  user_id TEXT NOT NULL,
+  code_hash TEXT NOT NULL,
+  set_id TEXT NOT NULL,
+  created_at BIGINT NOT NULL,
+  PRIMARY KEY (instance_id, user_id, code_hash),
+  FOREIGN KEY (instance_id, user_id) REFERENCES users (instance_id, id) ON DELETE CASCADE
+);
 CREATE TABLE listed_identifiers (
   instance_id TEXT NOT NULL,
   id TEXT NOT NULL,
@@ -224,6 +250,11 @@ CREATE TABLE sign_ins (
   first_factor_strategy TEXT,
   first_factor_at BIGINT,
   needs_new_password BOOLEAN NOT NULL,
+  new_password_stored TEXT,
+  end_other_sessions BOOLEAN NOT NULL,
+  second_factor_required BOOLEAN NOT NULL,
+  second_factor_strategy TEXT,
+  second_factor_at BIGINT,
   sign_up_if_missing BOOLEAN NOT NULL,
   created_session_id TEXT,
   abandon_at BIGINT NOT NULL,

@@ -99,6 +99,7 @@ macro_rules! id_columns {
 }
 id_columns!(
     ApplicationId,
+    BackupCodesId,
     ClientId,
     IdentificationId,
     InstanceId,
@@ -106,6 +107,7 @@ id_columns!(
     SessionId,
     SignInId,
     SignUpId,
+    TotpId,
     UserId,
     VerificationId
 );

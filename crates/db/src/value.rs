@@ -87,6 +87,7 @@ macro_rules! id_values {
 }
 id_values!(
     ApplicationId,
+    BackupCodesId,
     ClientId,
     IdentificationId,
     InstanceId,
@@ -94,6 +95,7 @@ id_values!(
     SessionId,
     SignInId,
     SignUpId,
+    TotpId,
     UserId,
     VerificationId
 );

@@ -16,6 +16,7 @@ pub mod messages;
 pub mod openapi;
 pub mod passkeys;
 pub mod route;
+pub mod second_factors;
 pub mod serve;
 pub mod sessions;
 pub mod sign_ins;
@@ -48,6 +49,8 @@ pub fn operations() -> impl Iterator<Item = &'static route::Op> {
         identifiers::fapi::OPS,
         passkeys::fapi::OPS,
         passkeys::bapi::OPS,
+        second_factors::fapi::OPS,
+        second_factors::bapi::OPS,
     ]
     .into_iter()
     .flatten()

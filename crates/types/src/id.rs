@@ -77,6 +77,8 @@ macro_rules! ids {
 ids! {
     /// An application: a group of instances.
     ApplicationId = "app_";
+    /// A user's set of backup codes.
+    BackupCodesId = "bkpc_";
     /// One browser or device.
     ClientId = "client_";
     /// An email address, phone number or wallet of a user.
@@ -91,6 +93,8 @@ ids! {
     SignInId = "sia_";
     /// A sign-up attempt.
     SignUpId = "sua_";
+    /// A user's authenticator app.
+    TotpId = "totp_";
     /// A user.
     UserId = "user_";
     /// A verification of an identification or a factor.

@@ -1,5 +1,6 @@
 //! The wire's email address and verification objects (contract fapi §8.4, bapi appendix B).
 use super::email::EmailRow;
+use crate::strategies::Strategy;
 use crate::verifications::model::VerificationRow;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -25,6 +26,19 @@ pub struct VerificationResource {
 }
 
 impl VerificationResource {
+    /// A proof that needed no preparation.
+    #[must_use]
+    pub fn proved(strategy: Strategy) -> Self {
+        Self {
+            object: strategy.verification_object(),
+            status: "verified".to_owned(),
+            strategy: strategy.word().to_owned(),
+            attempts: None,
+            expire_at: None,
+            nonce: None,
+        }
+    }
+
     /// A one-time code's verification, or a passkey's challenge.
     #[must_use]
     pub fn otp(row: &VerificationRow, now: Timestamp) -> Self {

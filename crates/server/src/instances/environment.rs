@@ -22,6 +22,17 @@ fn attribute(
     })
 }
 
+/// An attribute that proves a second factor and nothing else.
+fn second_factor(on: bool, strategy: &str) -> Value {
+    let strategies: &[&str] = if on { &[strategy] } else { &[] };
+    json!({
+        "enabled": on, "required": false, "immutable": false,
+        "used_for_first_factor": false, "first_factors": [],
+        "used_for_second_factor": on, "second_factors": strategies,
+        "verifications": strategies, "verify_at_sign_up": false,
+    })
+}
+
 /// The document of an instance. What is not served yet is off in it, so that no UI offers it.
 #[must_use]
 pub fn document(row: &InstanceRow, settings: &Settings, portal: &str) -> Value {
@@ -64,6 +75,14 @@ pub fn document(row: &InstanceRow, settings: &Settings, portal: &str) -> Value {
     if settings.email_signs_in() {
         factors.push("email_code");
     }
+    let second_factors: Vec<&str> = [
+        ("totp", a.authenticator_app),
+        ("backup_code", a.backup_code),
+    ]
+    .iter()
+    .filter(|(_, on)| *on)
+    .map(|(word, _)| *word)
+    .collect();
     let mode = match settings.sign_up_mode {
         SignUpMode::Public => "public",
         SignUpMode::Restricted => "restricted",
@@ -87,7 +106,7 @@ pub fn document(row: &InstanceRow, settings: &Settings, portal: &str) -> Value {
             "first_name": a.first_name.word(), "last_name": a.last_name.word(), "email_address": a.email_address.word(),
             "phone_number": "off", "username": a.username.word(), "password": a.password.word(),
             "identification_requirements": required, "identification_strategies": identifiers,
-            "first_factors": factors, "second_factors": [], "email_address_verification_strategies": ["email_code"],
+            "first_factors": factors, "second_factors": second_factors, "email_address_verification_strategies": ["email_code"],
             "single_session_mode": settings.single_session_mode, "enhanced_email_deliverability": false,
             "test_mode": development && settings.test_mode, "cookieless_dev": false, "url_based_session_syncing": false,
             "claimed_at": null, "reverification": false,
@@ -122,9 +141,9 @@ pub fn document(row: &InstanceRow, settings: &Settings, portal: &str) -> Value {
                 "first_name": attribute(a.first_name, &[], &[], false),
                 "last_name": attribute(a.last_name, &[], &[], false),
                 "password": attribute(a.password, &[], &[], false),
-                "authenticator_app": attribute(off, &[], &[], false),
+                "authenticator_app": second_factor(a.authenticator_app, "totp"),
                 "ticket": attribute(off, &[], &[], false),
-                "backup_code": attribute(off, &[], &[], false),
+                "backup_code": second_factor(a.backup_code, "backup_code"),
                 "passkey": attribute(passkey, if a.passkey { &["passkey"] } else { &[] }, if a.passkey { &["passkey"] } else { &[] }, false),
             },
             "social": {},

@@ -67,6 +67,10 @@ pub struct Attributes {
     pub last_name: Presence,
     /// Passkeys sign in.
     pub passkey: bool,
+    /// Authenticator apps as a second factor. Off, nobody sets one up any more; who has one still needs it.
+    pub authenticator_app: bool,
+    /// Backup codes for when the second factor is not at hand.
+    pub backup_code: bool,
 }
 
 impl Default for Attributes {
@@ -79,6 +83,8 @@ impl Default for Attributes {
             first_name: Presence::On,
             last_name: Presence::On,
             passkey: false,
+            authenticator_app: false,
+            backup_code: false,
         }
     }
 }
@@ -434,6 +440,10 @@ impl Settings {
             (
                 !(a.password.enabled() || self.email_signs_in()),
                 "attributes: password or email_code must be on, or nobody can sign in",
+            ),
+            (
+                a.backup_code && !a.authenticator_app,
+                "attributes: backup_code needs authenticator_app, which it stands in for",
             ),
             (
                 a.username.enabled() && !a.email_address.enabled() && !a.password.enabled(),

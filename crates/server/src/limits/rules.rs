@@ -92,6 +92,9 @@ fn frontend(id: &str) -> &'static [Rule] {
         "createSignIn" => const { &[ANONYMOUS, created("sign_in")] },
         "createSignUps" => const { &[ANONYMOUS, created("sign_up")] },
         "attemptSignInFactorOne" => const { &[ANONYMOUS, attempted("first_factor", "sign_in_id")] },
+        "attemptSignInFactorTwo" => {
+            const { &[ANONYMOUS, attempted("second_factor", "sign_in_id")] }
+        }
         "attemptSignUpsVerification" => {
             const { &[ANONYMOUS, attempted("sign_up_verification", "sign_up_id")] }
         }
@@ -145,6 +148,6 @@ mod tests {
                 }
             }
         }
-        assert_eq!(limited, 8);
+        assert_eq!(limited, 9);
     }
 }

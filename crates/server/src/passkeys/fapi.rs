@@ -7,6 +7,7 @@ use crate::cx::Cx;
 use crate::handler;
 use crate::route::{Call, Guard, Op, Reply};
 use crate::sessions;
+use crate::users::model::UserRow;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
@@ -80,8 +81,15 @@ pub struct RelatedOrigins {
     pub origins: Vec<String>,
 }
 
+/// A passkey may stand for both factors: who has two proves the second before passkeys come or go.
+async fn acting(cx: &Cx) -> Result<UserRow> {
+    let (session, user) = sessions::ops::acting(cx).await?;
+    sessions::ops::check_second_factor(&session, &user)?;
+    Ok(user)
+}
+
 async fn create(cx: &Cx, _: &Call) -> Result<Reply> {
-    let (_, user) = sessions::ops::acting(cx).await?;
+    let user = acting(cx).await?;
     let (row, verification) = ops::create(cx, &user).await?;
     envelope(cx, PasskeyResource::under_way(&row, &verification, cx.now)).await
 }
@@ -111,6 +119,7 @@ async fn rename(cx: &Cx, call: &Call) -> Result<Reply> {
 }
 
 async fn delete(cx: &Cx, call: &Call) -> Result<Reply> {
+    acting(cx).await?;
     let row = own(cx, call).await?;
     ops::remove(cx, &row.user_id, &row.id).await?;
     let client = crate::clients::resource::current(cx).await?;
@@ -120,6 +129,7 @@ async fn delete(cx: &Cx, call: &Call) -> Result<Reply> {
 }
 
 async fn attempt(cx: &Cx, call: &Call) -> Result<Reply> {
+    acting(cx).await?;
     let row = own(cx, call).await?;
     let given = call.form.text("public_key_credential").unwrap_or_default();
     let row = ops::register(cx, &row, given).await?;

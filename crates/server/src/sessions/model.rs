@@ -4,6 +4,10 @@ use usher_db::row;
 use usher_types::Timestamp;
 use usher_types::id::{ClientId, InstanceId, SessionId, UserId};
 
+/// In the place of a second factor's time: the user has one, and this session never proved it. Its age is that of the epoch,
+/// above every demand; "none" would make SDKs ask for the first factor instead (contract fapi §6.2).
+pub const NEVER_PROVED: Timestamp = Timestamp(0);
+
 row! {
     /// A session.
     pub struct SessionRow {
@@ -72,7 +76,12 @@ impl SessionRow {
     pub fn is_live(&self, now: Timestamp, settings: &Settings) -> bool {
         self.status_at(now, settings) == "active"
     }
-    /// `fva` (contract fapi §6.1): whole minutes since the first and the second factor; -1 where there was none.
+    /// A second factor was proved in this session, at some time.
+    #[must_use]
+    pub fn has_second_factor(&self) -> bool {
+        self.second_factor_at.is_some_and(|at| at > NEVER_PROVED)
+    }
+    /// `fva` (contract fapi §6.1): whole minutes since the first and the second factor; -1 where there is none.
     #[must_use]
     pub fn factor_ages(&self, now: Timestamp) -> [i64; 2] {
         [self.first_factor_at, self.second_factor_at]

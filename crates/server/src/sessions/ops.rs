@@ -1,5 +1,5 @@
 //! Sessions: starting, touching, minting.
-use super::model::SessionRow;
+use super::model::{NEVER_PROVED, SessionRow};
 use super::store;
 use crate::audit::{self, Event};
 use crate::clients;
@@ -39,6 +39,18 @@ pub fn check_user(cx: &Cx, user: &UserRow) -> Result<()> {
     Ok(())
 }
 
+/// Refuses what takes a second factor away, or replaces it, from sessions that never proved one (CVE-2026-3429 of another
+/// server: a session of the first factor alone removed the second).
+///
+/// # Errors
+/// 403 `session_reverification_required`.
+pub fn check_second_factor(session: &SessionRow, user: &UserRow) -> Result<()> {
+    if user.two_factor_enabled() && !session.has_second_factor() {
+        return Err(refuse::session_reverification_required().into());
+    }
+    Ok(())
+}
+
 /// Inserts a session of `user` on `client`.
 ///
 /// # Errors
@@ -61,7 +73,7 @@ pub async fn start(
         actor: None,
         last_active_organization_id: None,
         first_factor_at,
-        second_factor_at: None,
+        second_factor_at: user.two_factor_enabled().then_some(NEVER_PROVED),
         browser_name: seen.browser_name,
         browser_version: seen.browser_version,
         device_type: seen.device_type,

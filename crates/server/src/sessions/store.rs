@@ -58,6 +58,37 @@ pub async fn touch(tx: &mut Tx, id: &SessionId, now: Timestamp) -> Result<(), Db
     tx.run("UPDATE sessions SET last_active_at = ?, updated_at = ? WHERE instance_id = ? AND id = ? AND status = 'active'", params![now, now, tenant, id]).await.map(drop)
 }
 
+/// Notes when the factors of a live session were proved; what is `None` stays as it is.
+pub async fn prove(
+    tx: &mut Tx,
+    id: &SessionId,
+    first: Option<Timestamp>,
+    second: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<(), DbError> {
+    let tenant = tx.tenant().to_owned();
+    tx.run("UPDATE sessions SET first_factor_at = COALESCE(CAST(? AS BIGINT), first_factor_at), second_factor_at = COALESCE(CAST(? AS BIGINT), second_factor_at), updated_at = ? WHERE instance_id = ? AND id = ? AND status = 'active'", params![first, second, now, tenant, id]).await.map(drop)
+}
+
+/// The user has a second factor from now on: `proved` is the session that has proved it; to the others it is one that they
+/// never have, which is not the same as none.
+pub async fn enrolled(
+    tx: &mut Tx,
+    user: &UserId,
+    proved: Option<&SessionId>,
+    now: Timestamp,
+) -> Result<(), DbError> {
+    let tenant = tx.tenant().to_owned();
+    let proved = proved.map_or("", SessionId::as_str);
+    tx.run("UPDATE sessions SET second_factor_at = CASE WHEN id = ? THEN CAST(? AS BIGINT) ELSE 0 END, updated_at = ? WHERE instance_id = ? AND user_id = ? AND status = 'active'", params![proved, now, now, tenant, user]).await.map(drop)
+}
+
+/// The user has no second factor any more.
+pub async fn no_second_factor(tx: &mut Tx, user: &UserId, now: Timestamp) -> Result<(), DbError> {
+    let tenant = tx.tenant().to_owned();
+    tx.run("UPDATE sessions SET second_factor_at = NULL, updated_at = ? WHERE instance_id = ? AND user_id = ? AND status = 'active'", params![now, tenant, user]).await.map(drop)
+}
+
 /// Keeps a refresh token for an origin.
 pub async fn add_refresh(
     tx: &mut Tx,

@@ -37,16 +37,8 @@ impl Factor {
     #[must_use]
     pub fn resource(&self) -> FactorResource {
         match self {
-            Self::Password | Self::Passkey => FactorResource {
-                strategy: if matches!(self, Self::Passkey) {
-                    Strategy::Passkey.word()
-                } else {
-                    Strategy::Password.word()
-                },
-                safe_identifier: None,
-                email_address_id: None,
-                primary: None,
-            },
+            Self::Password => FactorResource::plain(Strategy::Password),
+            Self::Passkey => FactorResource::plain(Strategy::Passkey),
             Self::EmailCode {
                 id,
                 safe,

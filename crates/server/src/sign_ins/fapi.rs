@@ -2,11 +2,12 @@
 use super::ops::{self, Start};
 use super::passkey;
 use super::resource::SignInResource;
+use super::second;
 use crate::clients::fapi::envelope;
 use crate::cx::Cx;
 use crate::handler;
 use crate::route::{Call, Guard, Op, Reply};
-use crate::strategies::Strategy;
+use crate::strategies::{Proves, Strategy};
 use usher_http::form::{Field, flag, secret, text};
 use usher_types::error::codes as refuse;
 use usher_types::{ApiError, Result};
@@ -29,6 +30,10 @@ const PREPARE: &[Field] = &[
 const RESET: &[Field] = &[
     secret("password", 4096).required(),
     flag("sign_out_of_other_sessions"),
+];
+const ATTEMPT_SECOND: &[Field] = &[
+    text("strategy", 64).required(),
+    secret("code", 64).required(),
 ];
 const ATTEMPT: &[Field] = &[
     text("strategy", 64).required(),
@@ -76,6 +81,15 @@ pub const OPS: &[Op] = &[
     .envelopes::<SignInResource>(),
     Op::fapi(
         "POST",
+        "/v1/client/sign_ins/{sign_in_id}/attempt_second_factor",
+        "attemptSignInFactorTwo",
+        Guard::Browser,
+        handler!(attempt_second),
+    )
+    .fields(ATTEMPT_SECOND)
+    .envelopes::<SignInResource>(),
+    Op::fapi(
+        "POST",
         "/v1/client/sign_ins/{sign_in_id}/reset_password",
         "resetPassword",
         Guard::Browser,
@@ -85,9 +99,18 @@ pub const OPS: &[Op] = &[
     .envelopes::<SignInResource>(),
 ];
 
-/// A strategy that this server has; others are refused by name.
+/// A strategy that this server has for a first factor; others are refused by name.
 fn strategy(word: &str) -> Result<Strategy, ApiError> {
-    Strategy::parse(word).ok_or_else(|| refuse::form_param_value_invalid("strategy").at("strategy"))
+    known(Strategy::parse(word).filter(|s| s.proves() != Proves::Second))
+}
+
+/// A strategy that this server has for a second factor; others are refused by name.
+fn second_strategy(word: &str) -> Result<Strategy, ApiError> {
+    known(Strategy::parse(word).filter(|s| s.proves() == Proves::Second))
+}
+
+fn known(strategy: Option<Strategy>) -> Result<Strategy, ApiError> {
+    strategy.ok_or_else(|| refuse::form_param_value_invalid("strategy").at("strategy"))
 }
 
 async fn create(cx: &Cx, call: &Call) -> Result<Reply> {
@@ -147,8 +170,22 @@ async fn attempt(cx: &Cx, call: &Call) -> Result<Reply> {
             ops::attempt_code(cx, id, strategy, &need("code")?).await?
         }
         Strategy::Passkey => passkey::attempt(cx, id, &need("public_key_credential")?).await?,
+        Strategy::Totp | Strategy::BackupCode => {
+            return Err(refuse::verification_strategy_invalid()
+                .at("strategy")
+                .into());
+        }
     };
     envelope(cx, sign_in).await
+}
+
+async fn attempt_second(cx: &Cx, call: &Call) -> Result<Reply> {
+    let id = call.param("sign_in_id");
+    // Before anything is said about the fields: whose attempt it is.
+    ops::mine(cx, &mut cx.read().await?, id).await?;
+    let by = second_strategy(call.form.text("strategy").unwrap_or_default())?;
+    let code = call.form.text("code").unwrap_or_default();
+    envelope(cx, second::attempt(cx, id, by, code).await?).await
 }
 
 async fn reset_password(cx: &Cx, call: &Call) -> Result<Reply> {

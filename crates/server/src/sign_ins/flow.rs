@@ -11,6 +11,8 @@ pub enum Status {
     NeedsFirstFactor,
     /// A new password is to be set.
     NeedsNewPassword,
+    /// The second factor is to be proved.
+    NeedsSecondFactor,
     /// Done: there is a session.
     Complete,
     /// Too old.
@@ -25,6 +27,7 @@ impl Status {
             Self::NeedsIdentifier => "needs_identifier",
             Self::NeedsFirstFactor => "needs_first_factor",
             Self::NeedsNewPassword => "needs_new_password",
+            Self::NeedsSecondFactor => "needs_second_factor",
             Self::Complete => "complete",
             Self::Abandoned => "abandoned",
         }
@@ -42,6 +45,10 @@ pub struct Facts {
     pub first_factor: bool,
     /// The password may not be used any more.
     pub needs_new_password: bool,
+    /// The user has a second factor, and the first one was not both.
+    pub second_factor_required: bool,
+    /// The second factor was proved.
+    pub second_factor: bool,
     /// A session was made.
     pub session: bool,
     /// The attempt is too old.
@@ -57,6 +64,8 @@ impl Facts {
             user: row.user_id.is_some(),
             first_factor: row.first_factor_at.is_some(),
             needs_new_password: row.needs_new_password,
+            second_factor_required: row.second_factor_required,
+            second_factor: row.second_factor_at.is_some(),
             session: row.created_session_id.is_some(),
             over: row.abandon_at <= now,
         }
@@ -81,6 +90,10 @@ pub fn status(facts: Facts) -> Status {
     if facts.needs_new_password {
         return Status::NeedsNewPassword;
     }
+    // Last: official components go on to the second factor from the new password, and from there nowhere else.
+    if facts.second_factor_required && !facts.second_factor {
+        return Status::NeedsSecondFactor;
+    }
     Status::Complete
 }
 
@@ -89,8 +102,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_combination_of_facts_completes_without_an_identifier_a_user_and_a_proof() {
-        for bits in 0_u8..64 {
+    fn no_combination_of_facts_completes_without_an_identifier_a_user_and_every_proof() {
+        for bits in 0_u8..=255 {
             let bit = |n: u8| bits & (1 << n) != 0;
             let facts = Facts {
                 identified: bit(0),
@@ -99,11 +112,14 @@ mod tests {
                 needs_new_password: bit(3),
                 session: bit(4),
                 over: bit(5),
+                second_factor_required: bit(6),
+                second_factor: bit(7),
             };
             let proved = facts.identified
                 && facts.user
                 && facts.first_factor
                 && !facts.needs_new_password
+                && (facts.second_factor || !facts.second_factor_required)
                 && !facts.over;
             assert_eq!(
                 status(facts) == Status::Complete,
@@ -112,6 +128,9 @@ mod tests {
             );
             if facts.over && !facts.session {
                 assert_eq!(status(facts), Status::Abandoned);
+            }
+            if status(facts) == Status::NeedsSecondFactor {
+                assert!(facts.first_factor && facts.user && !facts.needs_new_password);
             }
         }
     }

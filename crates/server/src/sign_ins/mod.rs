@@ -1,7 +1,8 @@
 //! Sign-ins: an attempt to prove to be a user, on one client.
 //!
 //! Tables: `sign_ins`.
-//! Invariants: the status is computed by `flow::status` and stored nowhere; a completed attempt has exactly one session;
+//! Invariants: the status is computed by `flow::status` and stored nowhere; a completed attempt has exactly one session and every proof that the
+//! user's factors demand;
 //! only a client's current attempt can be acted on; unknown and known identifiers are alike where protection is on.
 //! Not here: what a code is (`verifications`), what a session is (`sessions`).
 //! Reference: contract fapi §8.5; OWASP ASVS 5.0 6.3.
@@ -12,4 +13,5 @@ pub mod model;
 pub mod ops;
 mod passkey;
 pub mod resource;
+mod second;
 pub mod store;

@@ -1,7 +1,7 @@
 //! Use cases of sign-ins. Each: read, slow work, one write transaction, announce after the commit.
 use super::factors::{Factor, Named, factors, name};
 use super::flow::{Facts, Status, status};
-use super::model::{LIFE_MS, SignInRow};
+use super::model::SignInRow;
 use super::resource::SignInResource;
 use super::store;
 use crate::access::ops::{self as access, Door};
@@ -13,7 +13,8 @@ use crate::identifiers;
 use crate::identifiers::email::EmailAddress;
 use crate::instances::settings::SignUpMode;
 use crate::sessions;
-use crate::strategies::Strategy;
+use crate::sessions::model::SessionRow;
+use crate::strategies::{Proves, Strategy};
 use crate::users::model::UserRow;
 use crate::users::ops::failures::{self, Failure};
 use crate::users::{self, password};
@@ -84,9 +85,10 @@ pub async fn open(
     };
     match status(Facts::of(&row, cx.now)) {
         Status::Complete | Status::Abandoned => Ok(None),
-        Status::NeedsIdentifier | Status::NeedsFirstFactor | Status::NeedsNewPassword => {
-            resource(cx, tx, &row).await.map(Some)
-        }
+        Status::NeedsIdentifier
+        | Status::NeedsFirstFactor
+        | Status::NeedsNewPassword
+        | Status::NeedsSecondFactor => resource(cx, tx, &row).await.map(Some),
     }
 }
 
@@ -155,6 +157,16 @@ async fn check_not_signed_in(
     }
 }
 
+/// A new attempt of a held client.
+fn fresh(cx: &Cx, held: &Held) -> SignInRow {
+    SignInRow::blank(
+        cx.instance.row.id.clone(),
+        SignInId::compose(cx.now, &cx.fresh()),
+        held.row.id.clone(),
+        cx.now,
+    )
+}
+
 /// Starts an attempt; it replaces the client's current one. With a password it may complete at once; with `email_code`
 /// the code goes out at once.
 ///
@@ -206,27 +218,17 @@ pub async fn create(cx: &Cx, start: Start<'_>) -> Result<SignInResource> {
             return Ok(Err(count_wrong_password(cx, &mut tx, user.as_ref()).await?));
         }
         let mut row = SignInRow {
-            instance_id: cx.instance.row.id.clone(),
-            id: SignInId::compose(cx.now, &cx.fresh()),
-            client_id: held.row.id.clone(),
             identifier: named.as_ref().map(|n| n.identifier.clone()),
             user_id: user.as_ref().map(|u| u.id.clone()),
-            first_factor_id: None,
-            first_factor_strategy: None,
-            first_factor_at: None,
-            needs_new_password: false,
             sign_up_if_missing,
-            created_session_id: None,
-            abandon_at: cx.now.plus_ms(LIFE_MS),
-            created_at: cx.now,
-            updated_at: cx.now,
+            ..fresh(cx, &held)
         };
         store::insert(&mut tx, &row).await?;
         audit::record(cx, &mut tx, told("sign_in.created", &row));
         client_store::set_sign_in(&mut tx, &held.row.id, Some(&row.id), cx.now).await?;
-        let mut changed = None;
+        let mut done = Done::default();
         if proved == Some(true) {
-            changed = finish(cx, &mut tx, &mut held, &mut row, Strategy::Password).await?;
+            done = finish(cx, &mut tx, &mut held, &mut row, Strategy::Password, Proves::First).await?;
         } else if let (Some(wanted @ (Strategy::EmailCode | Strategy::ResetPasswordEmailCode)), Some(named)) = (start.strategy, &named) {
             let ways = factors(cx, &named.identifier, named.user.as_ref(), &named.emails);
             let id = code_address(named, &ways, wanted).ok_or_else(refuse::strategy_for_user_invalid)?;
@@ -234,12 +236,9 @@ pub async fn create(cx: &Cx, start: Start<'_>) -> Result<SignInResource> {
         } else if start.strategy == Some(Strategy::Passkey) {
             super::passkey::prepare(cx, &mut tx, &mut row).await?;
         }
-        Ok::<_, Error>(Ok((held, row, changed)))
+        Ok::<_, Error>(Ok((held, row, done)))
     })?;
-    let (held, row, changed) = outcome?;
-    clients::announce(cx, &held, changed);
-    let mut tx = cx.read().await?;
-    resource(cx, &mut tx, &row).await
+    conclude(cx, outcome?).await
 }
 
 /// Where a code goes that is asked for together with the identifier: to the address that was given; for a username to the
@@ -304,18 +303,27 @@ async fn count_wrong_password(cx: &Cx, tx: &mut Tx, user: Option<&UserRow>) -> R
     Ok(wrong_password(cx))
 }
 
-/// Notes a proved first factor and, where nothing else is needed, completes the attempt. The stamp of the client's
-/// sessions when they changed.
+/// What a completed attempt changed besides itself.
+#[derive(Debug, Default)]
+pub(super) struct Done {
+    /// The stamp of the client's sessions when they changed.
+    pub(super) changed: Option<i64>,
+    /// Sessions that ended; their tokens are forgotten after the commit.
+    pub(super) ended: Vec<SessionRow>,
+}
+
+/// Notes a proved first factor and, where nothing else is needed, completes the attempt. `proves` is
+/// [`Strategy::proves`] or, where this very proof was worth both factors, `Both`.
 pub(super) async fn finish(
     cx: &Cx,
     tx: &mut Tx,
     held: &mut Held,
     row: &mut SignInRow,
     strategy: Strategy,
-) -> Result<Option<i64>> {
+    proves: Proves,
+) -> Result<Done> {
     row.first_factor_strategy = Some(strategy.word().to_owned());
     row.first_factor_at = Some(cx.now);
-    row.updated_at = cx.now;
     let user_id = row
         .user_id
         .clone()
@@ -340,25 +348,77 @@ pub(super) async fn finish(
             }
             // Whoever proved the address sets a new password before anything else.
             Strategy::EmailCode => row.needs_new_password = true,
-            Strategy::ResetPasswordEmailCode | Strategy::Passkey => {}
+            _ => {}
         }
     }
-    if status(Facts::of(row, cx.now)) != Status::Complete {
-        audit::record(cx, tx, told("sign_in.attempt_first_factor.passed", row));
-        store::update(tx, row).await?;
-        return Ok(None);
+    let two_factors = user.two_factor_enabled();
+    row.second_factor_required = two_factors && proves != Proves::Both;
+    if two_factors && proves == Proves::Both {
+        row.second_factor_strategy = Some(strategy.word().to_owned());
+        row.second_factor_at = Some(cx.now);
     }
-    let session = sessions::ops::complete(cx, tx, held, &user, strategy.word()).await?;
+    advance(cx, tx, held, row).await
+}
+
+/// Completes the attempt where nothing else is needed, and keeps it as it is otherwise. A new password that it brought is
+/// the user's from then on, not before.
+pub(super) async fn advance(
+    cx: &Cx,
+    tx: &mut Tx,
+    held: &mut Held,
+    row: &mut SignInRow,
+) -> Result<Done> {
+    row.updated_at = cx.now;
+    if status(Facts::of(row, cx.now)) != Status::Complete {
+        let event = if row.second_factor_at.is_some() {
+            "sign_in.attempt_second_factor.passed"
+        } else {
+            "sign_in.attempt_first_factor.passed"
+        };
+        audit::record(cx, tx, told(event, row));
+        store::update(tx, row).await?;
+        return Ok(Done::default());
+    }
+    let user = match &row.user_id {
+        Some(id) => users::store::find_locked(tx, id).await?,
+        None => None,
+    };
+    let user = user.ok_or_else(refuse::authentication_invalid)?;
+    let mut ended = Vec::new();
+    if let Some(stored) = row.new_password_stored.take() {
+        users::ops::own::put_password(cx, tx, &user.id, &stored).await?;
+        if row.end_other_sessions {
+            ended = sessions::ops::end_of_user(cx, tx, &user.id, "revoked", None).await?;
+        }
+    }
+    let strategy = row.first_factor_strategy.clone().unwrap_or_default();
+    let session = sessions::ops::complete(cx, tx, held, &user, &strategy).await?;
+    sessions::store::prove(
+        tx,
+        &session.id,
+        row.first_factor_at,
+        row.second_factor_at,
+        cx.now,
+    )
+    .await?;
     audit::record(cx, tx, told("sign_in.completed", row).session(&session.id));
     row.created_session_id = Some(session.id);
     store::update(tx, row).await?;
     client_store::set_sign_in(tx, &held.row.id, None, cx.now).await?;
     client_store::set_sign_up(tx, &held.row.id, None, cx.now).await?;
-    Ok(Some(clients::uat(&held.row, 1)))
+    Ok(Done {
+        changed: Some(clients::uat(&held.row, 1)),
+        ended,
+    })
 }
 
 /// The client's current attempt under the client's lock, in a state that takes a first factor.
 pub(super) async fn current(cx: &Cx, tx: &mut Tx, id: &str) -> Result<(Held, SignInRow)> {
+    hold(cx, tx, id, Status::NeedsFirstFactor).await
+}
+
+/// The client's current attempt under the client's lock, in the state that is `due`.
+pub(super) async fn hold(cx: &Cx, tx: &mut Tx, id: &str, due: Status) -> Result<(Held, SignInRow)> {
     let client = cx
         .client
         .as_ref()
@@ -367,8 +427,9 @@ pub(super) async fn current(cx: &Cx, tx: &mut Tx, id: &str) -> Result<(Held, Sig
     let row = mine(cx, tx, id).await?;
     let stage = status(Facts::of(&row, cx.now));
     // A passkey says by itself whose it is.
-    let open = stage == Status::NeedsFirstFactor
-        || (stage == Status::NeedsIdentifier
+    let open = stage == due
+        || (due == Status::NeedsFirstFactor
+            && stage == Status::NeedsIdentifier
             && row.first_factor_strategy.as_deref() == Some(Strategy::Passkey.word()));
     if held.row.sign_in_id.as_ref() != Some(&row.id) || !open {
         return Err(refuse::invalid_action_for_session().into());
@@ -448,7 +509,10 @@ pub async fn prepare(
     if strategy == Strategy::Passkey {
         return super::passkey::prepare_current(cx, id).await;
     }
-    if strategy == Strategy::Password {
+    if matches!(
+        strategy,
+        Strategy::Password | Strategy::Totp | Strategy::BackupCode
+    ) {
         return Err(refuse::verification_strategy_invalid()
             .at("strategy")
             .into());
@@ -486,8 +550,8 @@ pub async fn attempt_password(cx: &Cx, id: &str, given: &str) -> Result<SignInRe
             return Ok(Err(count_wrong_password(cx, &mut tx, user.as_ref()).await?));
         }
         row.first_factor_id = None;
-        let changed = finish(cx, &mut tx, &mut held, &mut row, Strategy::Password).await?;
-        Ok::<_, Error>(Ok((held, row, changed)))
+        let done = finish(cx, &mut tx, &mut held, &mut row, Strategy::Password, Strategy::Password.proves()).await?;
+        Ok::<_, Error>(Ok((held, row, done)))
     })?;
     conclude(cx, outcome?).await
 }
@@ -534,14 +598,14 @@ pub async fn attempt_code(
             return Ok(Err(refuse::sign_up_if_missing_transfer()));
         }
         row.needs_new_password = strategy == Strategy::ResetPasswordEmailCode;
-        let changed = finish(cx, &mut tx, &mut held, &mut row, strategy).await?;
-        Ok::<_, Error>(Ok((held, row, changed)))
+        let done = finish(cx, &mut tx, &mut held, &mut row, strategy, strategy.proves()).await?;
+        Ok::<_, Error>(Ok((held, row, done)))
     })?;
     conclude(cx, outcome?).await
 }
 
-/// Sets the new password of an attempt that proved to own the address, and completes it. The other sessions of the user
-/// end where that is asked for.
+/// Takes the new password of an attempt that proved to own the address, and completes it where no second factor is due. The
+/// other sessions of the user end where that is asked for.
 ///
 /// # Errors
 /// 400 where no new password is due; 422 for passwords that the policy refuses.
@@ -580,35 +644,23 @@ pub async fn reset_password(
             .into());
     }
     let stored = password::hash(cx, new).await?;
-    let client = cx
-        .client
-        .as_ref()
-        .ok_or_else(|| refuse::resource_not_found("sign-in"))?;
-    let (held, row, changed, ended) = usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
-        let mut held = clients::hold(&mut tx, client).await?;
-        let mut row = mine(cx, &mut tx, id).await?;
-        if held.row.sign_in_id.as_ref() != Some(&row.id) || status(Facts::of(&row, cx.now)) != Status::NeedsNewPassword {
-            return Err(refuse::invalid_action_for_session().into());
-        }
-        users::ops::own::put_password(cx, &mut tx, &user_id, &stored).await?;
-        let ended = if end_others {
-            sessions::ops::end_of_user(cx, &mut tx, &user_id, "revoked", None).await?
-        } else {
-            Vec::new()
-        };
+    let (held, row, done) = usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
+        let (mut held, mut row) = hold(cx, &mut tx, id, Status::NeedsNewPassword).await?;
+        row.new_password_stored = Some(stored.clone());
+        row.end_other_sessions = end_others;
         row.needs_new_password = false;
-        let changed = finish(cx, &mut tx, &mut held, &mut row, Strategy::ResetPasswordEmailCode).await?;
-        Ok::<_, Error>((held, row, changed, ended))
+        let done = finish(cx, &mut tx, &mut held, &mut row, Strategy::ResetPasswordEmailCode, Strategy::ResetPasswordEmailCode.proves()).await?;
+        Ok::<_, Error>((held, row, done))
     })?;
-    users::ops::moderate::forget_tokens(cx, &ended);
-    conclude(cx, (held, row, changed)).await
+    conclude(cx, (held, row, done)).await
 }
 
 pub(super) async fn conclude(
     cx: &Cx,
-    (held, row, changed): (Held, SignInRow, Option<i64>),
+    (held, row, done): (Held, SignInRow, Done),
 ) -> Result<SignInResource> {
-    clients::announce(cx, &held, changed);
+    users::ops::moderate::forget_tokens(cx, &done.ended);
+    clients::announce(cx, &held, done.changed);
     let mut tx = cx.read().await?;
     resource(cx, &mut tx, &row).await
 }
@@ -625,7 +677,7 @@ pub async fn transfer(cx: &Cx) -> Result<SignInResource> {
     if !cx.instance.settings.email_signs_in() {
         return Err(refuse::strategy_for_user_invalid().into());
     }
-    let (held, row, changed) = usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
+    let (held, row, done) = usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
         let mut held = clients::hold(&mut tx, client).await?;
         let sign_up: SignUpId = held.row.sign_up_id.clone().ok_or_else(refuse::account_transfer_invalid)?;
         let (address, verification) = crate::sign_ups::ops::transferable(cx, &mut tx, &sign_up, &held.row.id).await?.ok_or_else(refuse::account_transfer_invalid)?;
@@ -634,29 +686,19 @@ pub async fn transfer(cx: &Cx) -> Result<SignInResource> {
             return Err(refuse::account_transfer_invalid().into());
         }
         let mut row = SignInRow {
-            instance_id: cx.instance.row.id.clone(),
-            id: SignInId::compose(cx.now, &cx.fresh()),
-            client_id: held.row.id.clone(),
             identifier: Some(address.as_str().to_owned()),
             user_id: Some(email.user_id),
             first_factor_id: Some(verification),
-            first_factor_strategy: None,
-            first_factor_at: None,
-            needs_new_password: false,
-            sign_up_if_missing: false,
-            created_session_id: None,
-            abandon_at: cx.now.plus_ms(LIFE_MS),
-            created_at: cx.now,
-            updated_at: cx.now,
+            ..fresh(cx, &held)
         };
         store::insert(&mut tx, &row).await?;
         audit::record(cx, &mut tx, told("sign_in.transfer.completed", &row));
         // It may have to go on with a new password.
         client_store::set_sign_in(&mut tx, &held.row.id, Some(&row.id), cx.now).await?;
-        let changed = finish(cx, &mut tx, &mut held, &mut row, Strategy::EmailCode).await?;
-        Ok::<_, Error>((held, row, changed))
+        let done = finish(cx, &mut tx, &mut held, &mut row, Strategy::EmailCode, Strategy::EmailCode.proves()).await?;
+        Ok::<_, Error>((held, row, done))
     })?;
-    conclude(cx, (held, row, changed)).await
+    conclude(cx, (held, row, done)).await
 }
 
 /// The address that an unknown-identifier attempt proved, for a sign-up by transfer; consumed.

@@ -5,7 +5,7 @@ use super::resource::SignInResource;
 use super::store;
 use crate::cx::Cx;
 use crate::passkeys;
-use crate::strategies::Strategy;
+use crate::strategies::{Proves, Strategy};
 use crate::users;
 use crate::verifications::{ops as verifications, store as verification_store};
 use usher_db::Tx;
@@ -87,8 +87,10 @@ pub(super) async fn attempt(cx: &Cx, id: &str, given: &str) -> Result<SignInReso
             row.identifier = Some(owner.primary_email_normal.or(owner.username).unwrap_or_default());
         }
         row.user_id = Some(proof.owner);
-        let changed = finish(cx, &mut tx, &mut held, &mut row, Strategy::Passkey).await?;
-        Ok::<_, Error>(Ok((held, row, changed)))
+        // Something that the person has, unlocked by what the person knows or is.
+        let proves = if proof.user_verified { Proves::Both } else { Proves::First };
+        let done = finish(cx, &mut tx, &mut held, &mut row, Strategy::Passkey, proves).await?;
+        Ok::<_, Error>(Ok((held, row, done)))
     })?;
     conclude(cx, outcome?).await
 }

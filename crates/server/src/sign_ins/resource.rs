@@ -4,6 +4,7 @@ use super::flow::{Facts, status};
 use super::model::SignInRow;
 use crate::cx::Cx;
 use crate::identifiers::resource::VerificationResource;
+use crate::strategies::Strategy;
 use crate::users::model::UserRow;
 use crate::users::resource::image_url;
 use crate::verifications::model::VerificationRow;
@@ -55,11 +56,11 @@ pub struct SignInResource {
     pub supported_identifiers: Vec<&'static str>,
     /// The ways that are open; null before an identifier.
     pub supported_first_factors: Option<Vec<FactorResource>>,
-    /// None is served yet.
+    /// The second factors that can be proved; null before one is due.
     pub supported_second_factors: Option<Vec<FactorResource>>,
     /// The first factor under way; null before it is prepared.
     pub first_factor_verification: Option<VerificationResource>,
-    /// None is served yet.
+    /// The second factor, once it is proved.
     pub second_factor_verification: Option<VerificationResource>,
     /// What was given.
     pub identifier: Option<String>,
@@ -69,6 +70,32 @@ pub struct SignInResource {
     pub created_session_id: Option<String>,
     /// Unix ms.
     pub abandon_at: i64,
+}
+
+impl FactorResource {
+    /// A way that needs no address.
+    #[must_use]
+    pub fn plain(strategy: Strategy) -> Self {
+        Self {
+            strategy: strategy.word(),
+            safe_identifier: None,
+            email_address_id: None,
+            primary: None,
+        }
+    }
+}
+
+/// The second factors that a user can prove.
+#[must_use]
+pub fn second_factors(user: &UserRow) -> Vec<FactorResource> {
+    let mut ways = Vec::new();
+    if user.totp_enabled {
+        ways.push(FactorResource::plain(Strategy::Totp));
+    }
+    if user.two_factor_enabled() && user.backup_code_enabled {
+        ways.push(FactorResource::plain(Strategy::BackupCode));
+    }
+    ways
 }
 
 impl SignInResource {
@@ -97,15 +124,18 @@ impl SignInResource {
             .or_else(|| {
                 (row.first_factor_strategy.as_deref() == Some("password")
                     && row.first_factor_at.is_some())
-                .then(|| VerificationResource {
-                    object: "verification_password",
-                    status: "verified".to_owned(),
-                    strategy: "password".to_owned(),
-                    attempts: None,
-                    expire_at: None,
-                    nonce: None,
-                })
+                .then(|| VerificationResource::proved(Strategy::Password))
             });
+        // What the user has is told after the first proof.
+        let supported_second_factors = user
+            .filter(|_| row.second_factor_required && row.first_factor_at.is_some())
+            .map(second_factors);
+        let second_factor_verification = row
+            .second_factor_strategy
+            .as_deref()
+            .and_then(Strategy::parse)
+            .filter(|_| row.second_factor_at.is_some())
+            .map(VerificationResource::proved);
         let shown = user.filter(|_| {
             !cx.instance.settings.enumeration_protection || row.created_session_id.is_some()
         });
@@ -118,9 +148,9 @@ impl SignInResource {
                 .identifier
                 .as_ref()
                 .map(|_| factors.iter().map(Factor::resource).collect()),
-            supported_second_factors: None,
+            supported_second_factors,
             first_factor_verification,
-            second_factor_verification: None,
+            second_factor_verification,
             identifier: row.identifier.clone(),
             user_data: shown.map(|u| UserData {
                 first_name: u.first_name.clone(),

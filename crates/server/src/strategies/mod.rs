@@ -34,4 +34,45 @@ strategies! {
     ResetPasswordEmailCode = "reset_password_email_code",
     /// A WebAuthn credential.
     Passkey = "passkey",
+    /// A code of an authenticator app.
+    Totp = "totp",
+    /// A code that was kept for the day the authenticator app is not at hand.
+    BackupCode = "backup_code",
+}
+
+impl Strategy {
+    /// What kind of factor it proves at least.
+    #[must_use]
+    pub fn proves(self) -> Proves {
+        match self {
+            Self::Password | Self::EmailCode | Self::ResetPasswordEmailCode | Self::Passkey => {
+                Proves::First
+            }
+            Self::Totp | Self::BackupCode => Proves::Second,
+        }
+    }
+
+    /// The `object` of its verification on the wire (contract fapi §8.4).
+    #[must_use]
+    pub fn verification_object(self) -> &'static str {
+        match self {
+            Self::Password => "verification_password",
+            Self::EmailCode | Self::ResetPasswordEmailCode => "verification_otp",
+            Self::Passkey => "verification_passkey",
+            Self::Totp => "verification_totp",
+            Self::BackupCode => "verification_backup_code",
+        }
+    }
+}
+
+/// What a strategy proves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proves {
+    /// A first factor.
+    First,
+    /// A second factor.
+    Second,
+    /// Both at once: something that a person has, unlocked by something that the person knows or is (a passkey whose
+    /// authenticator verified its user).
+    Both,
 }

@@ -30,6 +30,10 @@ row! {
         pub locked_until: Option<Timestamp>,
         pub failed_attempts: i64,
         pub password_failures: i64,
+        pub totp_enabled: bool,
+        pub backup_code_enabled: bool,
+        pub mfa_enabled_at: Option<Timestamp>,
+        pub mfa_disabled_at: Option<Timestamp>,
         pub delete_self_enabled: bool,
         pub create_organization_enabled: bool,
         pub create_organizations_limit: Option<i64>,
@@ -71,6 +75,10 @@ impl UserRow {
             locked_until: None,
             failed_attempts: 0,
             password_failures: 0,
+            totp_enabled: false,
+            backup_code_enabled: false,
+            mfa_enabled_at: None,
+            mfa_disabled_at: None,
             delete_self_enabled: true,
             create_organization_enabled: true,
             create_organizations_limit: None,
@@ -120,6 +128,11 @@ impl UserRow {
                 "unsafe_metadata",
                 self.unsafe_metadata != before.unsafe_metadata,
             ),
+            ("totp_enabled", self.totp_enabled != before.totp_enabled),
+            (
+                "backup_code_enabled",
+                self.backup_code_enabled != before.backup_code_enabled,
+            ),
             ("banned", self.banned != before.banned),
             ("locked", self.locked != before.locked),
             (
@@ -146,6 +159,23 @@ impl UserRow {
         ];
         let changed = fields.into_iter().filter(|(_, differs)| *differs);
         changed.map(|(name, _)| name).collect()
+    }
+    /// Sign-ins need a second factor. Backup codes alone are none: they stand in for another one, and run out.
+    #[must_use]
+    pub fn two_factor_enabled(&self) -> bool {
+        self.totp_enabled
+    }
+    /// Notes which second factors there are now, and since when there are any, or none.
+    pub fn set_second_factors(&mut self, totp: bool, backup_codes: bool, now: Timestamp) {
+        let before = self.two_factor_enabled();
+        self.totp_enabled = totp;
+        self.backup_code_enabled = backup_codes;
+        match (before, self.two_factor_enabled()) {
+            (false, true) => self.mfa_enabled_at = Some(now),
+            (true, false) => self.mfa_disabled_at = Some(now),
+            (false, false) | (true, true) => {}
+        }
+        self.updated_at = now;
     }
     /// Locked at this instant: for good (no end), or until an end that is still to come.
     #[must_use]

@@ -182,11 +182,11 @@ impl UserResource {
             primary_phone_number_id: None,
             primary_web3_wallet_id: None,
             password_enabled: user.password_stored.is_some(),
-            two_factor_enabled: false,
-            totp_enabled: false,
-            backup_code_enabled: false,
-            mfa_enabled_at: None,
-            mfa_disabled_at: None,
+            two_factor_enabled: user.two_factor_enabled(),
+            totp_enabled: user.totp_enabled,
+            backup_code_enabled: user.backup_code_enabled,
+            mfa_enabled_at: user.mfa_enabled_at.map(|t| t.0),
+            mfa_disabled_at: user.mfa_disabled_at.map(|t| t.0),
             email_addresses: emails
                 .iter()
                 .filter(|e| e.user_id == user.id)

@@ -2,6 +2,7 @@
 //! table that is no read stands here, or in `SILENT` with its reason; a new one fails this test until it does.
 use crate::answer::Answer;
 use crate::authenticator::Authenticator;
+use crate::authenticator_app::AuthenticatorApp;
 use crate::browser::{Browser, PASSWORD};
 use crate::passkeys::{ask, by_the_book};
 use crate::world::World;
@@ -116,6 +117,48 @@ async fn passkeys(log: &mut Ledger, bob: &Browser) {
         server.delete(&format!("/v1/users/{}/passkeys/{id}", text(&user))),
     )
     .await;
+}
+
+async fn second_factors(log: &mut Ledger, bob: &Browser) {
+    let user = text(&bob.client().await["sessions"][0]["user"]["id"]);
+    let user = format!("/v1/users/{user}");
+    let server = log.world.server();
+    let begun = log.told("postTOTP", bob.post("/v1/me/totp", &[])).await;
+    let app = AuthenticatorApp::new(&log.world, &text(&begun["response"]["secret"]));
+    log.told("verifyTOTP", bob.verify_app(&app.code())).await;
+    log.told("createBackupCodes", bob.post("/v1/me/backup_codes", &[]))
+        .await;
+    log.world.advance_secs(90);
+    log.told(
+        "VerifyTOTP",
+        server.post(
+            &format!("{user}/verify_totp"),
+            json!({ "code": app.code() }),
+        ),
+    )
+    .await;
+    log.told(
+        "DeleteBackupCode",
+        server.delete(&format!("{user}/backup_code")),
+    )
+    .await;
+    log.told("DeleteTOTP", server.delete(&format!("{user}/totp")))
+        .await;
+    bob.enrol().await;
+    log.told("deleteTOTP", bob.delete("/v1/me/totp")).await;
+    bob.enrol().await;
+    log.told("DisableMFA", server.delete(&format!("{user}/mfa")))
+        .await;
+    let app = bob.enrol().await;
+    log.world.advance_secs(90);
+    let other = log.world.browser();
+    let id = other.half_signed_in("bob@example.com").await;
+    log.told(
+        "attemptSignInFactorTwo",
+        other.attempt_second(&id, "totp", &app.code()),
+    )
+    .await;
+    server.delete(&format!("{user}/mfa")).await.ok();
 }
 
 async fn by_server(log: &mut Ledger) {
@@ -357,6 +400,7 @@ async fn by_browser(log: &mut Ledger) {
     .await;
     log.told("deleteEmailAddress", bob.delete(&email)).await;
     passkeys(log, &bob).await;
+    second_factors(log, &bob).await;
     let session = bob.session_ids().await.remove(0);
     log.told(
         "endSession",
@@ -452,7 +496,7 @@ async fn by_browser(log: &mut Ledger) {
 
 both! {
     async fn p10_audit_complete(world: World) {
-        world.settings(|s| { s.attributes.password = Presence::On; s.attributes.passkey = true; }).await;
+        world.settings(|s| { s.attributes.password = Presence::On; s.attributes.passkey = true; s.attributes.authenticator_app = true; s.attributes.backup_code = true; }).await;
         let mut log = Ledger { world, seen: BTreeSet::new() };
         by_server(&mut log).await;
         by_browser(&mut log).await;

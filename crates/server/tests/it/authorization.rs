@@ -126,6 +126,7 @@ both! {
         let (_, foreign, _) = world.other_instance("other").await;
         for op in of(Api::Bapi).filter(|op| op.path.contains('{')) {
             let bodies = match op.id {
+                "VerifyTOTP" => json!({ "code": "123456" }),
                 "VerifyPassword" => json!({ "password": "x" }),
                 "AttemptEmailAddressVerification" => json!({ "verification_id": "ver_x", "code": "1" }),
                 "ReplaceUserEmailAddress" => json!({ "email_address": "x@example.com" }),

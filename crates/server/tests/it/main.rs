@@ -39,6 +39,7 @@ macro_rules! both {
 
 mod answer;
 mod authenticator;
+mod authenticator_app;
 mod browser;
 mod doors;
 mod range_service;
@@ -71,6 +72,7 @@ mod limits;
 mod listen;
 mod lists;
 mod lockout;
+mod mfa_sign_in;
 mod origins;
 mod passkeys;
 mod password_breaches;
@@ -82,6 +84,7 @@ mod profile;
 mod proxies;
 mod races;
 mod refresh;
+mod second_factors;
 mod server_sessions;
 mod sessions;
 mod sign_in;

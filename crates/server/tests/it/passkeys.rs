@@ -33,7 +33,7 @@ pub(crate) async fn ask(browser: &Browser) -> (String, Value) {
     )
 }
 
-async fn attempt(browser: &Browser, id: &str, credential: &str) -> Answer {
+pub(crate) async fn attempt(browser: &Browser, id: &str, credential: &str) -> Answer {
     let path = format!("/v1/me/passkeys/{id}/attempt_verification");
     browser
         .post(
@@ -61,7 +61,7 @@ async fn with_passkey(world: &World) -> (Browser, Authenticator, String) {
 }
 
 /// Begins a sign-in by passkey without an identifier: its id and the options.
-async fn begin(browser: &Browser) -> (String, Value) {
+pub(crate) async fn begin(browser: &Browser) -> (String, Value) {
     let begun = browser
         .post("/v1/client/sign_ins", &[("strategy", "passkey")])
         .await
@@ -75,7 +75,7 @@ async fn begin(browser: &Browser) -> (String, Value) {
     )
 }
 
-async fn finish(browser: &Browser, id: &str, credential: &str) -> Answer {
+pub(crate) async fn finish(browser: &Browser, id: &str, credential: &str) -> Answer {
     let path = format!("/v1/client/sign_ins/{id}/attempt_first_factor");
     browser
         .post(

@@ -127,6 +127,20 @@ refusals! {
     password_disabled() = 403, "password_disabled", "Passwords are off", "Passwords are not enabled on this instance.";
     /// Authenticator apps are off on this instance.
     totp_disabled() = 400, "totp_disabled", "Authenticator apps are off", "Authenticator apps are not enabled on this instance.";
+    /// This user has no authenticator app.
+    totp_disabled_for_user() = 400, "totp_disabled", "No authenticator app", "This user has no authenticator app.";
+    /// There is an authenticator app already.
+    totp_already_enabled() = 400, "totp_already_enabled", "Already enabled", "There is an authenticator app for this account already. Remove it first.";
+    /// The secret of another system is no base32 text, or is too short or too long.
+    invalid_totp_secret_code() = 422, "invalid_totp_secret_code", "is invalid", "The secret must be base32 of 14 to 64 bytes, which is 23 characters or more.";
+    /// BAPI's own check of a second factor said no.
+    totp_incorrect_code() = 422, "totp_incorrect_code", "Incorrect code", "The code is incorrect, or has been used.";
+    /// BAPI's own check of a second factor: no code of an authenticator app.
+    totp_invalid_length() = 422, "totp_invalid_length", "Invalid length", "Codes of authenticator apps have six digits.";
+    /// There is no second factor that backup codes could stand in for.
+    backup_codes_need_a_factor() = 400, "backup_codes_not_available", "No second factor", "Backup codes stand in for another second factor. Set one up first.";
+    /// What was asked for needs a fresh proof of who is there.
+    session_reverification_required() = 403, "session_reverification_required", "Verification required", "Verify that it is you to go on.";
     /// Backup codes are off on this instance.
     backup_codes_not_available() = 400, "backup_codes_not_available", "Backup codes are off", "Backup codes are not enabled on this instance.";
     /// Shorter than the policy.

@@ -62,8 +62,8 @@ pub(super) const CREATE: &[Field] = &[
     text("password_hasher", 64),
     flag("skip_password_checks").about("Take a password that the policy refuses."),
     flag("skip_password_requirement").about("Take a user without a password where one is demanded and another way to sign in is offered."),
-    secret("totp_secret", NAME).about("Not offered yet: refused unless empty."),
-    texts("backup_codes", 100, NAME).about("Not offered yet: refused unless empty."),
+    secret("totp_secret", NAME).about("Base32 of 14 to 64 bytes, for codes of 6 digits in steps of 30 seconds by SHA-1."),
+    texts("backup_codes", 100, NAME).about("20 at most, in clear (6 characters or more) or as bcrypt digests."),
     object("public_metadata", MAX_BYTES),
     object("private_metadata", MAX_BYTES),
     object("unsafe_metadata", MAX_BYTES),
@@ -97,8 +97,10 @@ pub(super) const UPDATE: &[Field] = &[
     flag("skip_password_checks").about("Take a password that the policy refuses."),
     flag("sign_out_of_other_sessions")
         .about("Revoke every session of the user. Only together with a password."),
-    secret("totp_secret", NAME).about("Not offered yet: refused unless empty."),
-    texts("backup_codes", 100, NAME).about("Not offered yet: refused unless empty."),
+    secret("totp_secret", NAME)
+        .about("Base32 of 14 to 64 bytes, for codes of 6 digits in steps of 30 seconds by SHA-1."),
+    texts("backup_codes", 100, NAME)
+        .about("20 at most, in clear (6 characters or more) or as bcrypt digests."),
     flag("delete_self_enabled"),
     flag("create_organization_enabled"),
     text("legal_accepted_at", 40).about("RFC 3339. Null or empty clears it."),

@@ -210,7 +210,8 @@ async fn get(cx: &Cx, call: &Call) -> Result<Reply> {
 async fn post(cx: &Cx, call: &Call) -> Result<Reply> {
     let new = read::new_user(cx, &call.form)?;
     let password = read::new_password(&call.form)?;
-    let found = update::admit(cx, new, password).await?;
+    let second_factors = read::second_factors(cx, &call.form)?;
+    let found = update::admit(cx, new, password, second_factors).await?;
     Reply::json(&shown(cx, &found))
 }
 

@@ -1,6 +1,7 @@
 //! From checked fields to what the use cases take.
 use crate::cx::Cx;
 use crate::identifiers::email::EmailAddress;
+use crate::second_factors::import::Import;
 use crate::users::model::normal_username;
 use crate::users::ops::create::{NewEmail, NewUser, check_username};
 use crate::users::ops::list;
@@ -121,6 +122,7 @@ pub(super) fn new_user(cx: &Cx, form: &Form) -> Result<NewUser, ApiError> {
         locked: form.flag("locked").unwrap_or(false),
         legal_accepted_at: instant(form, "legal_accepted_at")?,
         created_at: past(cx, form, "created_at")?,
+        ..NewUser::default()
     };
     check_metadata(&new)?;
     check_demands(cx, form, &new)?;
@@ -183,6 +185,7 @@ pub(super) fn change(cx: &Cx, form: &Form) -> Result<Change, ApiError> {
         ),
         created_at: past(cx, form, "created_at")?,
         metadata: metadata(form),
+        second_factors: second_factors(cx, form)?,
     })
 }
 
@@ -225,6 +228,11 @@ pub(super) fn new_password(form: &Form) -> Result<Option<NewPassword>, ApiError>
     }
 }
 
+/// The second factors that were sent.
+pub(super) fn second_factors(cx: &Cx, form: &Form) -> Result<Import, ApiError> {
+    Import::read(cx, form.text("totp_secret"), &form.texts("backup_codes"))
+}
+
 /// What no instance, or not this one, offers.
 fn refuse_unoffered(cx: &Cx, form: &Form) -> Result<(), ApiError> {
     let offered = &cx.instance.settings.attributes;
@@ -238,12 +246,6 @@ fn refuse_unoffered(cx: &Cx, form: &Form) -> Result<(), ApiError> {
         if listed(param) {
             return unknown(param);
         }
-    }
-    if form.text("totp_secret").is_some() {
-        return Err(refuse::totp_disabled().at("totp_secret"));
-    }
-    if listed("backup_codes") {
-        return Err(refuse::backup_codes_not_available().at("backup_codes"));
     }
     if !offered.email_address.enabled() && listed("email_address") {
         return unknown("email_address");

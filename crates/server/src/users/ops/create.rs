@@ -4,6 +4,7 @@ use crate::cx::Cx;
 use crate::identifiers;
 use crate::identifiers::email::{EmailAddress, EmailRow};
 use crate::instances::settings::Settings;
+use crate::second_factors::import::{self, Stored};
 use crate::users::model::{UserRow, normal_username};
 use crate::users::store;
 use serde_json::{Map, Value};
@@ -62,6 +63,8 @@ pub struct NewUser {
     pub legal_accepted_at: Option<Timestamp>,
     /// Default: now.
     pub created_at: Option<Timestamp>,
+    /// Second factors that another system made.
+    pub second_factors: Stored,
 }
 
 /// Inserts the user and the addresses. Uniqueness is checked here for the friendly answer; the unique indexes decide
@@ -147,6 +150,10 @@ pub async fn create(cx: &Cx, tx: &mut Tx, new: NewUser) -> Result<UserRow> {
     for email in &emails {
         let event = Event::new("email_address.created").user(&user.id);
         audit::record(cx, tx, event.about(email.id.as_str()));
+    }
+    if new.second_factors.is_some() {
+        import::put(cx, tx, &mut user, &new.second_factors).await?;
+        store::update(tx, &user).await?;
     }
     Ok(user)
 }

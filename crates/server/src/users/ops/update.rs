@@ -5,6 +5,7 @@ use super::metadata::{self, How, Metadata};
 use super::moderate::{Sessions, end_sessions, forget_tokens};
 use crate::audit::{self, Event};
 use crate::cx::Cx;
+use crate::second_factors::import::{self, Import};
 use crate::users::model::{UserRow, normal_username};
 use crate::users::{password, store};
 use usher_db::Tx;
@@ -82,13 +83,21 @@ pub struct Change {
     pub created_at: Option<Timestamp>,
     /// Replaced object by object.
     pub metadata: Metadata,
+    /// Second factors that another system made, in the place of the present ones.
+    pub second_factors: Import,
 }
 
 /// Creates a user for the operator.
 ///
 /// # Errors
 /// 422 for taken identifiers and refused passwords; 429 when the hashing queue is full.
-pub async fn admit(cx: &Cx, mut new: NewUser, password: Option<NewPassword>) -> Result<Found> {
+pub async fn admit(
+    cx: &Cx,
+    mut new: NewUser,
+    password: Option<NewPassword>,
+    second_factors: Import,
+) -> Result<Found> {
+    new.second_factors = second_factors.stored(cx).await?;
     if let Some(password) = password {
         let own: Vec<&str> = new
             .emails
@@ -117,6 +126,7 @@ pub async fn update(cx: &Cx, id: &str, change: &Change) -> Result<Found> {
         ),
         None => None,
     };
+    let second_factors = change.second_factors.clone().stored(cx).await?;
     let id = &before.user.id;
     let (found, ended) = usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
         let mut found = list::hold(&mut tx, id).await?;
@@ -130,6 +140,7 @@ pub async fn update(cx: &Cx, id: &str, change: &Change) -> Result<Found> {
             }
         }
         check_free(&mut tx, &found.user).await?;
+        import::put(cx, &mut tx, &mut found.user, &second_factors).await?;
         save(cx, &mut tx, &mut found, if change.username == Patch::Absent { "external_id" } else { "username" }).await?;
         let changes = found.user.differs_from(&before);
         if stored.is_some() {
