@@ -32,6 +32,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ),
     ("sign_ins", &["sign_ins"]),
     ("sign_ups", &["sign_ups"]),
+    ("tickets", &["tickets"]),
     ("usage", &["usage_months"]),
     ("users", &["users"]),
     ("verifications", &["verifications"]),

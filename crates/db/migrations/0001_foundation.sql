@@ -275,6 +275,8 @@ CREATE TABLE sign_ups (
   unsafe_metadata $JSON NOT NULL,
   external_id TEXT,
   custom_action BOOLEAN NOT NULL,
+  ticket_id TEXT,
+  public_metadata $JSON NOT NULL,
   locale TEXT,
   legal_accepted_at BIGINT,
   email_verification_id TEXT,
@@ -287,6 +289,29 @@ CREATE TABLE sign_ups (
   PRIMARY KEY (instance_id, id)
 );
 CREATE INDEX sign_ups_abandon_at ON sign_ups (abandon_at);
+
+-- What the operator hands out: sign-in tokens, actor tokens, invitations. The secret is computed from the id.
+CREATE TABLE tickets (
+  instance_id TEXT NOT NULL,
+  id TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  status TEXT NOT NULL,
+  user_id TEXT,
+  email_address TEXT,
+  actor $JSON,
+  session_life_secs BIGINT,
+  public_metadata $JSON NOT NULL,
+  redirect_url TEXT,
+  expire_at BIGINT NOT NULL,
+  created_at BIGINT NOT NULL,
+  updated_at BIGINT NOT NULL,
+  PRIMARY KEY (instance_id, id),
+  FOREIGN KEY (instance_id, user_id) REFERENCES users (instance_id, id) ON DELETE CASCADE
+);
+CREATE INDEX tickets_user ON tickets (instance_id, user_id);
+CREATE INDEX tickets_email ON tickets (instance_id, email_address, status);
+CREATE INDEX tickets_list ON tickets (instance_id, kind, created_at, id);
+CREATE INDEX tickets_expire_at ON tickets (expire_at);
 
 -- Short-lived things.
 CREATE TABLE handshakes (

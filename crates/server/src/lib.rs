@@ -23,6 +23,7 @@ pub mod sign_ins;
 pub mod sign_ups;
 pub mod strategies;
 pub mod surface;
+pub mod tickets;
 pub mod usage;
 pub mod users;
 pub mod verifications;
@@ -45,6 +46,8 @@ pub fn operations() -> impl Iterator<Item = &'static route::Op> {
         sign_ups::bapi::OPS,
         users::fapi::OPS,
         users::bapi::OPS,
+        tickets::fapi::OPS,
+        tickets::bapi::OPS,
         identifiers::bapi::OPS,
         identifiers::fapi::OPS,
         passkeys::fapi::OPS,

@@ -192,6 +192,7 @@ pub async fn housekeeping(app: &App) -> Result<()> {
         sessions::store::sweep_testing_tokens(&mut tx, now).await?;
         verifications::store::sweep(&mut tx, yesterday).await?;
         sessions::store::sweep_refresh(&mut tx, now).await?;
+        crate::tickets::store::sweep(&mut tx, yesterday).await?;
         sign_ins::store::sweep(&mut tx, yesterday).await?;
         sign_ups::store::sweep(&mut tx, yesterday).await?;
         instances::store::erase_ended_keys(&mut tx, now).await?;

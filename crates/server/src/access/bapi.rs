@@ -25,7 +25,7 @@ const ALLOW: &[Field] = &[
     text("identifier", 320)
         .required()
         .about("An email address, `*@domain`, `*@*.domain`, a phone number or a wallet."),
-    flag("notify").about("Only false: invitations are not served yet."),
+    flag("notify").about("Only false: the list invites nobody by itself."),
 ];
 const BLOCK: &[Field] = &[text("identifier", 320)
     .required()

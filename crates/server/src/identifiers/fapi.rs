@@ -113,7 +113,7 @@ async fn list(cx: &Cx, _: &Call) -> Result<Reply> {
 }
 
 async fn add(cx: &Cx, call: &Call) -> Result<Reply> {
-    let (_, user) = sessions::ops::acting(cx).await?;
+    let (_, user) = sessions::ops::acting_in_person(cx).await?;
     if !cx.instance.settings.attributes.email_address.enabled() {
         return Err(refuse::form_param_unknown("email_address")
             .at("email_address")
@@ -136,6 +136,7 @@ async fn show(cx: &Cx, call: &Call) -> Result<Reply> {
 }
 
 async fn delete(cx: &Cx, call: &Call) -> Result<Reply> {
+    sessions::ops::acting_in_person(cx).await?;
     let row = own(cx, call).await?;
     ops::remove(cx, row.id.as_str()).await?;
     envelope_json(cx, &row).await
@@ -150,6 +151,7 @@ async fn envelope_json(cx: &Cx, row: &EmailRow) -> Result<Reply> {
 }
 
 async fn prepare(cx: &Cx, call: &Call) -> Result<Reply> {
+    sessions::ops::acting_in_person(cx).await?;
     let row = own(cx, call).await?;
     if call.form.text("strategy") != Some(Strategy::EmailCode.word()) {
         return Err(refuse::verification_strategy_invalid()
@@ -161,6 +163,7 @@ async fn prepare(cx: &Cx, call: &Call) -> Result<Reply> {
 }
 
 async fn attempt(cx: &Cx, call: &Call) -> Result<Reply> {
+    sessions::ops::acting_in_person(cx).await?;
     let row = own(cx, call).await?;
     let verification = row
         .verification_id

@@ -76,6 +76,8 @@ pub struct Instance {
     pub code_key: [u8; 32],
     /// Seals the rows of the audit log.
     pub audit_key: [u8; 32],
+    /// Makes and checks tickets; nothing else is signed with it, and it is published nowhere.
+    pub ticket_key: [u8; 32],
     /// Peppers passwords.
     pub pepper: [u8; 32],
     /// The portal's origin.
@@ -113,6 +115,7 @@ impl Instance {
             cookie_suffix: super::keys::cookie_suffix(&row.publishable_key),
             code_key: data_key.derive("codes"),
             audit_key: audit_key(&data_key),
+            ticket_key: data_key.derive("tickets"),
             pepper: data_key.derive("pepper"),
             environment,
             portal_origin,

@@ -83,7 +83,7 @@ pub struct RelatedOrigins {
 
 /// A passkey may stand for both factors: who has two proves the second before passkeys come or go.
 async fn acting(cx: &Cx) -> Result<UserRow> {
-    let (session, user) = sessions::ops::acting(cx).await?;
+    let (session, user) = sessions::ops::acting_in_person(cx).await?;
     sessions::ops::check_second_factor(&session, &user)?;
     Ok(user)
 }

@@ -49,19 +49,19 @@ pub const OPS: &[Op] = &[
 ];
 
 async fn begin(cx: &Cx, _: &Call) -> Result<Reply> {
-    let (_, user) = sessions::ops::acting(cx).await?;
+    let (_, user) = sessions::ops::acting_in_person(cx).await?;
     envelope(cx, ops::begin_totp(cx, &user).await?).await
 }
 
 async fn verify(cx: &Cx, call: &Call) -> Result<Reply> {
-    let (session, user) = sessions::ops::acting(cx).await?;
+    let (session, user) = sessions::ops::acting_in_person(cx).await?;
     let code = call.form.text("code").unwrap_or_default();
     envelope(cx, ops::verify_totp(cx, &session, &user, code).await?).await
 }
 
 /// What was proved once in this session is what may be taken away: an address or a password alone is not enough.
 async fn delete(cx: &Cx, _: &Call) -> Result<Reply> {
-    let (session, user) = sessions::ops::acting(cx).await?;
+    let (session, user) = sessions::ops::acting_in_person(cx).await?;
     sessions::ops::check_second_factor(&session, &user)?;
     let id = ops::remove_totp(cx, &user).await?;
     let client = crate::clients::resource::current(cx).await?;
@@ -71,7 +71,7 @@ async fn delete(cx: &Cx, _: &Call) -> Result<Reply> {
 }
 
 async fn renew_backup_codes(cx: &Cx, _: &Call) -> Result<Reply> {
-    let (session, user) = sessions::ops::acting(cx).await?;
+    let (session, user) = sessions::ops::acting_in_person(cx).await?;
     sessions::ops::check_second_factor(&session, &user)?;
     let (id, codes) = ops::renew_backup_codes(cx, &user).await?;
     envelope(cx, BackupCodesResource::new(&id, codes, cx.now)).await

@@ -62,9 +62,23 @@ pub async fn start(
     user: &UserRow,
     first_factor_at: Option<Timestamp>,
 ) -> Result<SessionRow> {
+    let row = fresh(cx, client, user, first_factor_at);
+    store::insert(tx, &row).await?;
+    usage::ops::note(tx, &row, cx.now).await?;
+    audit::record(cx, tx, told("session.created", &row));
+    Ok(row)
+}
+
+/// The row of a new session, as the settings have it.
+fn fresh(
+    cx: &Cx,
+    client: &ClientRow,
+    user: &UserRow,
+    first_factor_at: Option<Timestamp>,
+) -> SessionRow {
     let life = cx.instance.settings.session_lifetime_secs;
     let seen = agent::read(&cx.request.user_agent);
-    let row = SessionRow {
+    SessionRow {
         instance_id: cx.instance.row.id.clone(),
         id: SessionId::compose(cx.now, &cx.fresh()),
         client_id: client.id.clone(),
@@ -84,11 +98,47 @@ pub async fn start(
         abandon_at: cx.now.plus_secs(life * 4),
         created_at: cx.now,
         updated_at: cx.now,
-    };
-    store::insert(tx, &row).await?;
-    usage::ops::note(tx, &row, cx.now).await?;
-    audit::record(cx, tx, told("session.created", &row));
-    Ok(row)
+    }
+}
+
+/// Who acts as the user, and for how long.
+#[derive(Clone, Debug)]
+pub struct Impersonation {
+    /// The claim `act`: an object with `sub`.
+    pub actor: String,
+    /// Seconds that the session lives.
+    pub life_secs: i64,
+}
+
+/// Starts a session in which somebody else acts as `user`, and rotates the client's token. It is nobody's sign-in: the
+/// user's last sign-in and failed attempts stay as they are, and no factor counts as proved.
+///
+/// # Errors
+/// 403 for banned and locked users; the database's.
+pub async fn impersonate(
+    cx: &Cx,
+    tx: &mut Tx,
+    held: &mut Held,
+    user: &UserRow,
+    by: Impersonation,
+) -> Result<SessionRow> {
+    check_user(cx, user)?;
+    for old in clients::ops::live_sessions(cx, tx, &held.row.id).await? {
+        if cx.instance.settings.single_session_mode || old.user_id == user.id {
+            store::end(tx, &old.id, "replaced", cx.now).await?;
+            audit::record(cx, tx, told("session.replaced", &old));
+        }
+    }
+    let mut session = fresh(cx, &held.row, user, None);
+    session.expire_at = cx.now.plus_secs(by.life_secs);
+    session.abandon_at = session.expire_at;
+    session.actor = Some(by.actor);
+    store::insert(tx, &session).await?;
+    audit::record(cx, tx, told("session.created", &session));
+    clients::store::sessions_changed(tx, &held.row.id, Some(&session.id), cx.now).await?;
+    held.row.authenticated_at = cx.now;
+    clients::ops::rotate(cx, tx, held).await?;
+    Ok(session)
 }
 
 /// An event of a session.
@@ -128,6 +178,19 @@ pub async fn complete(
     held.row.authenticated_at = cx.now;
     clients::ops::rotate(cx, tx, held).await?;
     Ok(session)
+}
+
+/// As [`acting`], for what only the user may do: ways to sign in come, change and go, the account ends. Somebody who acts
+/// as the user may not, or a support session of half an hour could become an account for good.
+///
+/// # Errors
+/// 401 without a session; 403 in one of an actor.
+pub async fn acting_in_person(cx: &Cx) -> Result<(SessionRow, UserRow)> {
+    let (session, user) = acting(cx).await?;
+    if session.actor.is_some() {
+        return Err(refuse::authorization_invalid().into());
+    }
+    Ok((session, user))
 }
 
 /// The live session of the browser's client that this request acts for: the one named by `_clerk_session_id`, else the
@@ -229,8 +292,11 @@ pub async fn note_activity(cx: &Cx, session: &SessionRow) -> Result<()> {
     }
     let noted = usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
         store::touch(&mut tx, &session.id, cx.now).await?;
-        usage::ops::note(&mut tx, session, cx.now).await?;
-        users::store::active(&mut tx, &session.user_id, cx.now).await?;
+        // Whoever impersonates is not the user.
+        if session.actor.is_none() {
+            usage::ops::note(&mut tx, session, cx.now).await?;
+            users::store::active(&mut tx, &session.user_id, cx.now).await?;
+        }
         Ok::<_, Error>(())
     });
     match noted {

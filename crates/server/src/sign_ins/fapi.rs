@@ -3,6 +3,7 @@ use super::ops::{self, Start};
 use super::passkey;
 use super::resource::SignInResource;
 use super::second;
+use super::ticket;
 use crate::clients::fapi::envelope;
 use crate::cx::Cx;
 use crate::handler;
@@ -15,6 +16,7 @@ use usher_types::{ApiError, Result};
 const CREATE: &[Field] = &[
     text("strategy", 64),
     text("identifier", 320),
+    secret("ticket", 256),
     secret("password", 4096),
     flag("transfer"),
     flag("sign_up_if_missing"),
@@ -118,6 +120,12 @@ async fn create(cx: &Cx, call: &Call) -> Result<Reply> {
     if form.flag("transfer") == Some(true) {
         return envelope(cx, ops::transfer(cx).await?).await;
     }
+    if form.text("strategy") == Some(Strategy::Ticket.word()) {
+        let text = form
+            .text("ticket")
+            .ok_or_else(|| refuse::form_param_missing("ticket").at("ticket"))?;
+        return envelope(cx, ticket::create(cx, text).await?).await;
+    }
     let start = Start {
         identifier: form.text("identifier"),
         password: form.text("password"),
@@ -170,7 +178,8 @@ async fn attempt(cx: &Cx, call: &Call) -> Result<Reply> {
             ops::attempt_code(cx, id, strategy, &need("code")?).await?
         }
         Strategy::Passkey => passkey::attempt(cx, id, &need("public_key_credential")?).await?,
-        Strategy::Totp | Strategy::BackupCode => {
+        // A ticket begins an attempt; none is attempted within one.
+        Strategy::Totp | Strategy::BackupCode | Strategy::Ticket => {
             return Err(refuse::verification_strategy_invalid()
                 .at("strategy")
                 .into());

@@ -15,3 +15,4 @@ mod passkey;
 pub mod resource;
 mod second;
 pub mod store;
+mod ticket;

@@ -120,7 +120,7 @@ const WRONG_PASSWORD: &str = "sign_in.password.failed";
 const WRONG_CODE: &str = "sign_in.email_address.verification.code_attempt_invalid";
 
 /// An event of an attempt.
-fn told(name: &'static str, row: &SignInRow) -> Event {
+pub(super) fn told(name: &'static str, row: &SignInRow) -> Event {
     let event = Event::new(name)
         .about(row.id.as_str())
         .client(row.client_id.as_str());
@@ -141,7 +141,7 @@ fn wrong_password(cx: &Cx) -> ApiError {
 }
 
 /// Refuses a second sign-in where the client is signed in already.
-async fn check_not_signed_in(
+pub(super) async fn check_not_signed_in(
     cx: &Cx,
     tx: &mut Tx,
     client: &ClientId,
@@ -158,7 +158,7 @@ async fn check_not_signed_in(
 }
 
 /// A new attempt of a held client.
-fn fresh(cx: &Cx, held: &Held) -> SignInRow {
+pub(super) fn fresh(cx: &Cx, held: &Held) -> SignInRow {
     SignInRow::blank(
         cx.instance.row.id.clone(),
         SignInId::compose(cx.now, &cx.fresh()),
@@ -511,7 +511,7 @@ pub async fn prepare(
     }
     if matches!(
         strategy,
-        Strategy::Password | Strategy::Totp | Strategy::BackupCode
+        Strategy::Password | Strategy::Totp | Strategy::BackupCode | Strategy::Ticket
     ) {
         return Err(refuse::verification_strategy_invalid()
             .at("strategy")

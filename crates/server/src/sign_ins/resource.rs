@@ -122,6 +122,10 @@ impl SignInResource {
         let first_factor_verification = verification
             .map(|v| VerificationResource::otp(v, cx.now))
             .or_else(|| {
+                (row.first_factor_strategy.as_deref() == Some("ticket"))
+                    .then(VerificationResource::ticket)
+            })
+            .or_else(|| {
                 (row.first_factor_strategy.as_deref() == Some("password")
                     && row.first_factor_at.is_some())
                 .then(|| VerificationResource::proved(Strategy::Password))

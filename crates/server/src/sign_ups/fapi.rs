@@ -12,6 +12,7 @@ use usher_types::error::codes as refuse;
 
 const FIELDS: &[Field] = &[
     text("strategy", 64),
+    secret("ticket", 256),
     text("email_address", 320),
     text("username", 256),
     text("phone_number", 64),
@@ -84,8 +85,12 @@ fn strategy(call: &Call) -> Result<Strategy> {
         .ok_or_else(|| refuse::form_param_value_invalid("strategy").at("strategy"))?)
 }
 
-/// A sign-up by another way (social, ticket) is not served.
+/// A sign-up by another way (social) is not served.
 fn check_strategy(call: &Call) -> Result<()> {
+    let by_ticket = call.form.text("strategy") == Some(Strategy::Ticket.word());
+    if by_ticket && call.form.text("ticket").is_none() {
+        return Err(refuse::form_param_missing("ticket").at("ticket").into());
+    }
     if call.form.text("strategy").is_some() {
         strategy(call).map(drop)
     } else {

@@ -139,6 +139,8 @@ mod tests {
             unsafe_metadata: "{}".into(),
             external_id: None,
             custom_action: false,
+            ticket_id: None,
+            public_metadata: "{}".into(),
             locale: None,
             legal_accepted_at: None,
             email_verification_id: None,

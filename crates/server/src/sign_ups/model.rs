@@ -20,6 +20,8 @@ row! {
         pub unsafe_metadata: String,
         pub external_id: Option<String>,
         pub custom_action: bool,
+        pub ticket_id: Option<String>,
+        pub public_metadata: String,
         pub locale: Option<String>,
         pub legal_accepted_at: Option<Timestamp>,
         pub email_verification_id: Option<VerificationId>,

@@ -13,6 +13,8 @@ use crate::identifiers::email::EmailAddress;
 use crate::instances::settings::{Presence, SignUpMode};
 use crate::sessions;
 use crate::strategies::Strategy;
+use crate::tickets;
+use crate::tickets::model::Kind;
 use crate::users;
 use crate::users::model::normal_username;
 use crate::users::ops::create::{NewEmail, NewUser, check_username};
@@ -118,8 +120,11 @@ fn told(name: &'static str, row: &SignUpRow) -> Event {
         .client(row.client_id.as_str())
 }
 
-/// The one verdict on who may sign up.
-fn check_mode(cx: &Cx) -> Result<()> {
+/// The one verdict on who may sign up: everybody, or who holds an invitation.
+fn check_mode(cx: &Cx, invited: bool) -> Result<()> {
+    if invited {
+        return Ok(());
+    }
     match cx.instance.settings.sign_up_mode {
         SignUpMode::Public => Ok(()),
         SignUpMode::Restricted => Err(refuse::sign_up_mode_restricted().into()),
@@ -212,6 +217,8 @@ async fn check_free(cx: &Cx, tx: &mut Tx, row: &SignUpRow) -> Result<()> {
 /// Writes given fields into a row. A changed address is unproved.
 fn apply(cx: &Cx, row: &mut SignUpRow, given: &Given) {
     let email = match &given.email {
+        // The invitation says whose it is.
+        _ if row.ticket_id.is_some() => row.email_address.clone(),
         Patch::Absent => row.email_address.clone(),
         Patch::Null => None,
         Patch::Set(address) => Some(address.as_str().to_owned()),
@@ -237,13 +244,55 @@ fn apply(cx: &Cx, row: &mut SignUpRow, given: &Given) {
     row.updated_at = cx.now;
 }
 
+/// Refuses a ticket that cannot be used before anything slow is done for it.
+async fn check_ticket(cx: &Cx, ticket: Option<&str>) -> Result<()> {
+    if let Some(text) = ticket {
+        let mut view = cx.read().await?;
+        let ticket = tickets::ops::find(cx, &mut view, text).await?;
+        tickets::ops::check(cx, &ticket)?;
+    }
+    Ok(())
+}
+
+/// Takes an invitation's address, as proved, and its metadata into the attempt. The invitation is used up when the user is
+/// made, so that an unfinished form costs nobody the invitation.
+async fn take_invitation(
+    cx: &Cx,
+    tx: &mut Tx,
+    row: &mut SignUpRow,
+    ticket: Option<&str>,
+) -> Result<()> {
+    let Some(text) = ticket else {
+        return Ok(());
+    };
+    let ticket = tickets::ops::find(cx, tx, text).await?;
+    tickets::ops::check(cx, &ticket)?;
+    let Some(address) = ticket
+        .email_address
+        .filter(|_| ticket.kind == Kind::Invitation.word())
+    else {
+        return Err(refuse::ticket_invalid_code().at("ticket").into());
+    };
+    if identifiers::store::claimed(tx, &address).await?.is_some() {
+        return Err(refuse::invitation_account_exists().into());
+    }
+    row.email_address = Some(address);
+    row.email_verified = true;
+    row.email_verification_id = None;
+    row.public_metadata = ticket.public_metadata;
+    row.ticket_id = Some(ticket.id);
+    Ok(())
+}
+
 /// Starts an attempt; it replaces the client's current one. With `transfer`, the address that a sign-in proved is taken
 /// over.
 ///
 /// # Errors
 /// 403 where sign-ups are not public; 400 where the client is signed in; 422 for fields.
 pub async fn create(cx: &Cx, form: &Form) -> Result<SignUpResource> {
-    check_mode(cx)?;
+    let ticket = form.text("ticket");
+    check_mode(cx, ticket.is_some())?;
+    check_ticket(cx, ticket).await?;
     let transfer = form.flag("transfer") == Some(true);
     let given = given(cx, form, None).await?;
     let (held, row, changed) = usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
@@ -263,6 +312,8 @@ pub async fn create(cx: &Cx, form: &Form) -> Result<SignUpResource> {
             unsafe_metadata: "{}".to_owned(),
             external_id: None,
             custom_action: false,
+            ticket_id: None,
+            public_metadata: "{}".to_owned(),
             locale: None,
             legal_accepted_at: None,
             email_verification_id: None,
@@ -274,7 +325,8 @@ pub async fn create(cx: &Cx, form: &Form) -> Result<SignUpResource> {
             updated_at: cx.now,
         };
         apply(cx, &mut row, &given);
-        if transfer {
+        take_invitation(cx, &mut tx, &mut row, ticket).await?;
+        if transfer && row.ticket_id.is_none() {
             let address = crate::sign_ins::ops::take_transferable(cx, &mut tx, &held).await?.ok_or_else(refuse::account_transfer_invalid)?;
             row.email_address = Some(address.as_str().to_owned());
             row.email_verified = true;
@@ -294,14 +346,17 @@ pub async fn create(cx: &Cx, form: &Form) -> Result<SignUpResource> {
 /// # Errors
 /// As [`create`]; 404 for others' attempts; 400 for one that is over.
 pub async fn update(cx: &Cx, id: &str, form: &Form) -> Result<SignUpResource> {
-    check_mode(cx)?;
+    let ticket = form.text("ticket");
     let mut view = cx.read().await?;
     let before = mine(cx, &mut view, id).await?;
     drop(view);
+    check_mode(cx, ticket.is_some() || before.ticket_id.is_some())?;
+    check_ticket(cx, ticket).await?;
     let given = given(cx, form, Some(&before)).await?;
     let (held, row, changed) = usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
         let (mut held, mut row) = current(cx, &mut tx, id).await?;
         apply(cx, &mut row, &given);
+        take_invitation(cx, &mut tx, &mut row, ticket).await?;
         check_free(cx, &mut tx, &row).await?;
         store::update(&mut tx, &row).await?;
         audit::record(cx, &mut tx, told("sign_up.updated", &row).changed(form.names()));
@@ -333,6 +388,15 @@ async fn finish(cx: &Cx, tx: &mut Tx, held: &mut Held, row: &mut SignUpRow) -> R
     if !flow::is_ready(row, &cx.instance.settings) {
         return Ok(None);
     }
+    if let Some(id) = &row.ticket_id {
+        let ticket = tickets::store::find(tx, id)
+            .await?
+            .ok_or_else(refuse::ticket_invalid_code)?;
+        tickets::ops::accept(cx, tx, &ticket).await?;
+    }
+    let public_metadata = serde_json::from_str::<serde_json::Value>(&row.public_metadata)?
+        .as_object()
+        .cloned();
     let unsafe_metadata = serde_json::from_str::<serde_json::Value>(&row.unsafe_metadata)?
         .as_object()
         .cloned();
@@ -342,7 +406,14 @@ async fn finish(cx: &Cx, tx: &mut Tx, held: &mut Held, row: &mut SignUpRow) -> R
         .and_then(EmailAddress::parse)
         .map(|address| NewEmail {
             address,
-            verified_by: Some(Strategy::EmailCode.word()),
+            verified_by: Some(
+                if row.ticket_id.is_some() {
+                    Strategy::Ticket
+                } else {
+                    Strategy::EmailCode
+                }
+                .word(),
+            ),
             reserved: false,
         });
     let new = NewUser {
@@ -354,12 +425,15 @@ async fn finish(cx: &Cx, tx: &mut Tx, held: &mut Held, row: &mut SignUpRow) -> R
         emails: emails.into_iter().collect(),
         password_stored: row.password_stored.clone(),
         unsafe_metadata,
+        public_metadata,
         legal_accepted_at: row.legal_accepted_at,
         ..NewUser::default()
     };
     let user = users::ops::create::create(cx, tx, new).await?;
     let strategy = if row.password_stored.is_some() {
         Strategy::Password
+    } else if row.ticket_id.is_some() {
+        Strategy::Ticket
     } else {
         Strategy::EmailCode
     };
@@ -420,9 +494,9 @@ pub async fn prepare(cx: &Cx, id: &str, strategy: Strategy) -> Result<SignUpReso
 /// # Errors
 /// 422 when it is wrong, 400 when it is spent or was never sent; 422 `form_identifier_exists`.
 pub async fn attempt(cx: &Cx, id: &str, code: &str) -> Result<SignUpResource> {
-    check_mode(cx)?;
     let outcome = usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
         let (mut held, mut row) = current(cx, &mut tx, id).await?;
+        check_mode(cx, row.ticket_id.is_some())?;
         check_access(cx, &mut tx, &row).await?;
         let verification = row.email_verification_id.clone().ok_or_else(refuse::verification_missing)?;
         if let Outcome::Refused(refusal) = codes::attempt(cx, &mut tx, &verification, code, Some(&held.row.id)).await? {

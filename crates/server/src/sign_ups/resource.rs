@@ -74,7 +74,7 @@ pub struct SignUpResource {
     pub last_name: Option<String>,
     /// Becomes the user's.
     pub unsafe_metadata: Value,
-    /// From an invitation; empty yet.
+    /// From an invitation; becomes the user's.
     pub public_metadata: Value,
     /// The operator asked for a custom step.
     pub custom_action: bool,
@@ -135,7 +135,7 @@ impl SignUpResource {
             first_name: row.first_name.clone(),
             last_name: row.last_name.clone(),
             unsafe_metadata: metadata(&row.unsafe_metadata),
-            public_metadata: Value::Object(serde_json::Map::new()),
+            public_metadata: metadata(&row.public_metadata),
             custom_action: row.custom_action,
             external_id: row.external_id.clone(),
             created_session_id: row

@@ -38,6 +38,8 @@ strategies! {
     Totp = "totp",
     /// A code that was kept for the day the authenticator app is not at hand.
     BackupCode = "backup_code",
+    /// What the operator handed out: a sign-in token, an actor token, an invitation.
+    Ticket = "ticket",
 }
 
 impl Strategy {
@@ -45,9 +47,11 @@ impl Strategy {
     #[must_use]
     pub fn proves(self) -> Proves {
         match self {
-            Self::Password | Self::EmailCode | Self::ResetPasswordEmailCode | Self::Passkey => {
-                Proves::First
-            }
+            Self::Password
+            | Self::EmailCode
+            | Self::ResetPasswordEmailCode
+            | Self::Passkey
+            | Self::Ticket => Proves::First,
             Self::Totp | Self::BackupCode => Proves::Second,
         }
     }
@@ -61,6 +65,7 @@ impl Strategy {
             Self::Passkey => "verification_passkey",
             Self::Totp => "verification_totp",
             Self::BackupCode => "verification_backup_code",
+            Self::Ticket => "verification_ticket",
         }
     }
 }

@@ -117,7 +117,7 @@ async fn metadata(cx: &Cx, call: &Call) -> Result<Reply> {
 }
 
 async fn change_password(cx: &Cx, call: &Call) -> Result<Reply> {
-    let (session, user) = sessions::ops::acting(cx).await?;
+    let (session, user) = sessions::ops::acting_in_person(cx).await?;
     let form = &call.form;
     let end_others = form.flag("sign_out_of_other_sessions") == Some(true);
     ops::own::change_password(
@@ -133,13 +133,13 @@ async fn change_password(cx: &Cx, call: &Call) -> Result<Reply> {
 }
 
 async fn remove_password(cx: &Cx, call: &Call) -> Result<Reply> {
-    let (_, user) = sessions::ops::acting(cx).await?;
+    let (_, user) = sessions::ops::acting_in_person(cx).await?;
     ops::own::remove_password(cx, &user, call.form.text("current_password")).await?;
     envelope(cx, resource(cx, &user.id).await?).await
 }
 
 async fn delete(cx: &Cx, _: &Call) -> Result<Reply> {
-    let (_, user) = sessions::ops::acting(cx).await?;
+    let (_, user) = sessions::ops::acting_in_person(cx).await?;
     ops::own::delete(cx, &user).await?;
     let client = crate::clients::resource::current(cx).await?;
     Reply::json(

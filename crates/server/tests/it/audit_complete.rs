@@ -161,6 +161,36 @@ async fn second_factors(log: &mut Ledger, bob: &Browser) {
     server.delete(&format!("{user}/mfa")).await.ok();
 }
 
+async fn tickets(log: &mut Ledger, user: &str) {
+    let server = log.world.server();
+    let actor = json!({ "user_id": user, "actor": { "sub": "support" } });
+    let to = json!({ "email_address": "invited@example.com", "notify": false });
+    for (create, revoke, path, body) in [
+        (
+            "CreateSignInToken",
+            "RevokeSignInToken",
+            "/v1/sign_in_tokens",
+            json!({ "user_id": user }),
+        ),
+        (
+            "CreateActorToken",
+            "RevokeActorToken",
+            "/v1/actor_tokens",
+            actor,
+        ),
+        (
+            "CreateInvitation",
+            "RevokeInvitation",
+            "/v1/invitations",
+            to,
+        ),
+    ] {
+        let made = log.told(create, server.post(path, body)).await;
+        let path = format!("{path}/{}/revoke", text(&made["id"]));
+        log.told(revoke, server.post(&path, json!({}))).await;
+    }
+}
+
 async fn by_server(log: &mut Ledger) {
     let server = log.world.server();
     let ada = log
@@ -174,6 +204,7 @@ async fn by_server(log: &mut Ledger) {
         .await;
     let id = text(&ada["id"]);
     let user = format!("/v1/users/{id}");
+    tickets(log, &id).await;
     log.told(
         "UpdateUser",
         server.patch(&user, json!({ "first_name": "Ada" })),

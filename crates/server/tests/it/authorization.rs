@@ -16,6 +16,7 @@ struct Ids {
     allowed: String,
     blocked: String,
     event: String,
+    tickets: Vec<String>,
 }
 
 async fn ids(world: &World) -> Ids {
@@ -38,10 +39,28 @@ async fn ids(world: &World) -> Ids {
             .ok();
         made["id"].as_str().unwrap().to_owned()
     };
+    let (allowed, blocked) = (listed("allowlist").await, listed("blocklist").await);
+    let server = world.server();
+    let mut tickets = Vec::new();
+    for (path, body) in [
+        ("/v1/sign_in_tokens", json!({ "user_id": user.id })),
+        (
+            "/v1/actor_tokens",
+            json!({ "user_id": user.id, "actor": { "sub": "support" } }),
+        ),
+        (
+            "/v1/invitations",
+            json!({ "email_address": "invited@example.com" }),
+        ),
+    ] {
+        let made = server.post(path, body).await.ok();
+        tickets.push(made["id"].as_str().unwrap().to_owned());
+    }
     Ids {
-        allowed: listed("allowlist").await,
-        blocked: listed("blocklist").await,
         event,
+        allowed,
+        blocked,
+        tickets,
         user: user.id,
         email: user.email_id,
         session,
@@ -64,6 +83,9 @@ fn path(op: &Op, ids: &Ids) -> String {
         "{identifier_id}" => ids.blocked.clone(),
         "{event_time_and_id}" => ids.event.clone(),
         "{passkey_id}" | "{passkey_identification_id}" => ids.email.clone(),
+        "{sign_in_token_id}" => ids.tickets[0].clone(),
+        "{actor_token_id}" => ids.tickets[1].clone(),
+        "{invitation_id}" => ids.tickets[2].clone(),
         other => {
             assert!(
                 !other.starts_with('{'),
@@ -136,7 +158,7 @@ both! {
             };
             let body = if matches!(op.method, "GET" | "DELETE") { Bytes::new() } else { Bytes::from(bodies.to_string()) };
             let answer = world.unchanged(foreign.send(op.method, &path(op, &ids), Some("application/json"), body.clone())).await;
-            let random = path(op, &ids).replace(&ids.user, "user_x").replace(&ids.email, "idn_x").replace(&ids.session, "sess_x").replace(&ids.client, "client_x").replace(&ids.sign_up, "sua_x").replace(&ids.event, "1:evt_x").replace(&ids.allowed, "alid_x").replace(&ids.blocked, "blid_x");
+            let random = path(op, &ids).replace(&ids.user, "user_x").replace(&ids.email, "idn_x").replace(&ids.session, "sess_x").replace(&ids.client, "client_x").replace(&ids.sign_up, "sua_x").replace(&ids.event, "1:evt_x").replace(&ids.allowed, "alid_x").replace(&ids.blocked, "blid_x").replace(&ids.tickets[0], "sit_x").replace(&ids.tickets[1], "act_x").replace(&ids.tickets[2], "inv_x");
             let nothing = world.unchanged(foreign.send(op.method, &random, Some("application/json"), body)).await;
             assert_eq!((answer.status, answer.codes()), (nothing.status, nothing.codes()), "{}", answer.asked);
             assert_eq!(answer.json()["errors"], nothing.json()["errors"], "{}", answer.asked);

@@ -7,6 +7,10 @@ use usher_server::route::{Api, Guard, Op};
 /// GETs that leave something behind, with what they may write. Each needs what only its own protocol gives.
 const PROTOCOL: &[(&str, &[&str])] = &[("/v1/client/handshake", &["handshakes", "refresh_tokens"])];
 
+/// Where the links of mails lead. It changes nothing, and leads where the ticket says, which only the operator makes
+/// (`invitations.rs`).
+const TICKETS: &str = "/v1/tickets/accept";
+
 fn operations(unsafe_ones: bool) -> impl Iterator<Item = &'static Op> {
     usher_server::operations()
         .filter(move |op| op.api == Api::Fapi && (op.method != "GET") == unsafe_ones)
@@ -20,6 +24,8 @@ fn target(op: &Op, session: &str, address: &str) -> String {
         .replace("{email_id}", address);
     let query = if op.path.contains("redirect") || op.path.contains("handshake") {
         "?redirect_url=https%3A%2F%2Fapp.example.com%2F"
+    } else if op.path == TICKETS {
+        "?ticket=x"
     } else {
         "?domain_id=x"
     };
@@ -84,7 +90,9 @@ both! {
             for mode in ["no-cors", "cors", "navigate"] {
                 let request = browser.request("GET", &target(op, &session, &address)).header("sec-fetch-site", "cross-site").header("sec-fetch-mode", mode);
                 let answer = request.send().await;
-                if op.navigated && mode == "navigate" {
+                if op.navigated && mode == "navigate" && op.path == TICKETS {
+                    answer.refused(400, "ticket_invalid_code");
+                } else if op.navigated && mode == "navigate" {
                     assert_eq!(answer.status, 307, "{}: {}", answer.asked, answer.body);
                 } else {
                     answer.refused(400, "origin_invalid");
@@ -93,8 +101,8 @@ both! {
         }
         // Each of these says where it leads, and leads to the instance's own origins only.
         let navigated: Vec<&str> = operations(false).filter(|op| op.navigated).map(|op| op.path).collect();
-        assert_eq!(navigated, ["/v1/redirect", "/v1/client/handshake"]);
-        for path in navigated {
+        assert_eq!(navigated, ["/v1/redirect", "/v1/client/handshake", TICKETS]);
+        for path in ["/v1/redirect", "/v1/client/handshake"] {
             let answer = world.unchanged(browser.get(&format!("{path}?redirect_url=https%3A%2F%2Fevil.example%2F"))).await;
             answer.refused(422, "redirect_url_not_associated_with_instance redirect_url");
         }

@@ -384,7 +384,7 @@ impl World {
                 .as_array()
                 .unwrap()
                 .iter()
-                .map(|m| m["code"].as_str().unwrap().to_owned());
+                .filter_map(|m| m["code"].as_str().map(str::to_owned));
             return codes.rev().collect();
         }
         let rows = self

@@ -211,6 +211,35 @@ refusals! {
     /// Asked for another code too soon.
     verification_code_too_many_requests() = 429, "verification_code_too_many_requests", "Too many requests", "A code was sent a moment ago. Wait before asking for another one.";
 
+    /// No ticket of this instance, or one of another purpose.
+    ticket_invalid_code() = 400, "ticket_invalid_code", "Invalid ticket", "This ticket is not valid.";
+    /// The ticket is too old.
+    ticket_expired_code() = 400, "ticket_expired_code", "Ticket expired", "This ticket has expired.";
+    /// Used before.
+    sign_in_token_already_used_code() = 400, "sign_in_token_already_used_code", "Token used", "This sign-in token has been used already.";
+    /// Taken back.
+    sign_in_token_revoked_code() = 400, "sign_in_token_revoked_code", "Token revoked", "This sign-in token has been revoked.";
+    /// Used or taken back before.
+    sign_in_token_cannot_be_revoked_code() = 400, "sign_in_token_cannot_be_revoked_code", "Cannot be revoked", "Only pending sign-in tokens can be revoked.";
+    /// Used before.
+    actor_token_already_used_code() = 400, "actor_token_already_used_code", "Token used", "This actor token has been used already.";
+    /// Taken back.
+    actor_token_revoked_code() = 400, "actor_token_revoked_code", "Token revoked", "This actor token has been revoked.";
+    /// Used or taken back before.
+    actor_token_cannot_be_revoked_code() = 400, "actor_token_cannot_be_revoked_code", "Cannot be revoked", "Only pending actor tokens can be revoked.";
+    /// There are no email addresses to invite.
+    invitations_not_supported() = 400, "invitations_not_supported", "No invitations", "Invitations need email addresses, which are off for this instance.";
+    /// Used before.
+    invitation_already_accepted() = 400, "invitation_already_accepted", "Invitation accepted", "This invitation has been accepted already.";
+    /// Taken back before.
+    invitation_already_revoked() = 400, "invitation_already_revoked", "Invitation revoked", "This invitation has been revoked already.";
+    /// Taken back.
+    revoked_invitation() = 400, "revoked_invitation", "Invitation revoked", "This invitation has been revoked.";
+    /// The invited address has an account: sign in instead.
+    invitation_account_exists() = 400, "invitation_account_exists", "Account exists", "There is an account for this invitation's address already. Sign in instead.";
+    /// The invited address has no account: sign up instead.
+    invitation_account_not_exists() = 400, "invitation_account_not_exists", "No account", "There is no account for this invitation's address yet. Sign up instead.";
+
     /// The account is locked.
     user_locked() = 403, "user_locked", "Account locked", "This account is locked. Try again later.";
     /// The account is banned.
