@@ -116,12 +116,12 @@ both! {
         world.settings(|s| s.attributes.passkey = true).await;
         let (id, options) = ask(&ada).await;
         let mut authenticator = Authenticator::new(b"of ada");
-        let credential = authenticator.create(&options, &by_the_book(&ada));
+        let only_present = Ceremony { flags: UP, ..by_the_book(&ada) };
+        let credential = authenticator.create(&options, &only_present);
         attempt(&ada, &id, &credential).await.ok();
 
         let touched = world.browser();
         let (id, options) = begin(&touched).await;
-        let only_present = Ceremony { flags: UP, ..by_the_book(&touched) };
         let half = finish(&touched, &id, &authenticator.prove(&options, &only_present)).await.response();
         nothing_came_of_it(&world, &touched, &half).await;
         let done = touched.attempt_second(&id, "totp", &app.code()).await.response();
