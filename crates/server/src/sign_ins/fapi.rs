@@ -118,7 +118,7 @@ fn known(strategy: Option<Strategy>) -> Result<Strategy, ApiError> {
 async fn create(cx: &Cx, call: &Call) -> Result<Reply> {
     let form = &call.form;
     if form.flag("transfer") == Some(true) {
-        return envelope(cx, ops::transfer(cx).await?).await;
+        return envelope(cx, super::transfer::transfer(cx).await?).await;
     }
     if form.text("strategy") == Some(Strategy::Ticket.word()) {
         let text = form

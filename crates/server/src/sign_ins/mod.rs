@@ -16,3 +16,4 @@ pub mod resource;
 mod second;
 pub mod store;
 mod ticket;
+pub mod transfer;

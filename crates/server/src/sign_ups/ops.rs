@@ -327,7 +327,7 @@ pub async fn create(cx: &Cx, form: &Form) -> Result<SignUpResource> {
         apply(cx, &mut row, &given);
         take_invitation(cx, &mut tx, &mut row, ticket).await?;
         if transfer && row.ticket_id.is_none() {
-            let address = crate::sign_ins::ops::take_transferable(cx, &mut tx, &held).await?.ok_or_else(refuse::account_transfer_invalid)?;
+            let address = crate::sign_ins::transfer::take_transferable(cx, &mut tx, &held).await?.ok_or_else(refuse::account_transfer_invalid)?;
             row.email_address = Some(address.as_str().to_owned());
             row.email_verified = true;
         }

@@ -1,0 +1,78 @@
+//! From a sign-up to a sign-in and back: what one attempt proved is taken over by the other, once.
+use super::model::SignInRow;
+use super::ops::{conclude, finish, fresh, told};
+use super::resource::SignInResource;
+use super::store;
+use crate::audit;
+use crate::clients::ops::{self as clients, Held};
+use crate::clients::store as client_store;
+use crate::cx::Cx;
+use crate::identifiers;
+use crate::identifiers::email::EmailAddress;
+use crate::strategies::Strategy;
+use crate::verifications::store as verification_store;
+use usher_db::Tx;
+use usher_types::error::codes as refuse;
+use usher_types::id::SignUpId;
+use usher_types::{Error, Result};
+
+/// Takes over a sign-up whose address turned out to be an existing user's and was proved by a code.
+///
+/// # Errors
+/// 400 `account_transfer_invalid` where there is none.
+pub async fn transfer(cx: &Cx) -> Result<SignInResource> {
+    let client = cx
+        .client
+        .as_ref()
+        .ok_or_else(refuse::account_transfer_invalid)?;
+    if !cx.instance.settings.email_signs_in() {
+        return Err(refuse::strategy_for_user_invalid().into());
+    }
+    let (held, row, done) = usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
+        let mut held = clients::hold(&mut tx, client).await?;
+        let sign_up: SignUpId = held.row.sign_up_id.clone().ok_or_else(refuse::account_transfer_invalid)?;
+        let (address, verification) = crate::sign_ups::ops::transferable(cx, &mut tx, &sign_up, &held.row.id).await?.ok_or_else(refuse::account_transfer_invalid)?;
+        let email = identifiers::store::claimed(&mut tx, address.as_str()).await?.ok_or_else(refuse::account_transfer_invalid)?;
+        if !verification_store::take_transfer(&mut tx, &verification).await? {
+            return Err(refuse::account_transfer_invalid().into());
+        }
+        let mut row = SignInRow {
+            identifier: Some(address.as_str().to_owned()),
+            user_id: Some(email.user_id),
+            first_factor_id: Some(verification),
+            ..fresh(cx, &held)
+        };
+        store::insert(&mut tx, &row).await?;
+        audit::record(cx, &mut tx, told("sign_in.transfer.completed", &row));
+        // It may have to go on with a new password.
+        client_store::set_sign_in(&mut tx, &held.row.id, Some(&row.id), cx.now).await?;
+        let done = finish(cx, &mut tx, &mut held, &mut row, Strategy::EmailCode, Strategy::EmailCode.proves()).await?;
+        Ok::<_, Error>((held, row, done))
+    })?;
+    conclude(cx, (held, row, done)).await
+}
+
+/// The address that an unknown-identifier attempt proved, for a sign-up by transfer; consumed.
+///
+/// # Errors
+/// The database's.
+pub async fn take_transferable(cx: &Cx, tx: &mut Tx, held: &Held) -> Result<Option<EmailAddress>> {
+    let Some(id) = &held.row.sign_in_id else {
+        return Ok(None);
+    };
+    let Some(row) = store::find(tx, id)
+        .await?
+        .filter(|r| r.client_id == held.row.id && r.user_id.is_none() && r.abandon_at > cx.now)
+    else {
+        return Ok(None);
+    };
+    let (Some(verification), Some(address)) = (
+        &row.first_factor_id,
+        row.identifier.as_deref().and_then(EmailAddress::parse),
+    ) else {
+        return Ok(None);
+    };
+    Ok(verification_store::take_transfer(tx, verification)
+        .await?
+        .then_some(address))
+}
