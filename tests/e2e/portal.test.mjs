@@ -50,3 +50,28 @@ test('a signed-out visitor of /user is asked to sign in', () => browse(async ({ 
   await page.locator('input[name=identifier]').waitFor();
   assert.equal(await page.locator('.cl-userProfile-root').count(), 0);
 }));
+
+test('where sign-ups go by the waitlist, a visitor joins it in the official component and is let in by the mail', async () => {
+  const closed = await startUsher({ settings: 'sign_up_mode = "waitlist"' });
+  try {
+    const server = createClerkClient({ secretKey: closed.env.CLERK_SECRET_KEY, apiUrl: closed.url });
+    const emailAddress = newEmailAddress();
+    await browse(async ({ page }) => {
+      await page.goto(`${closed.url}/waitlist`);
+      await page.locator('input[name=emailAddress]').fill(emailAddress);
+      await page.locator('.cl-formButtonPrimary').click();
+      await page.locator('input[name=emailAddress]').waitFor({ state: 'detached' });
+      const { data } = await server.waitlistEntries.list({ query: emailAddress });
+      assert.equal(data[0].status, 'pending');
+      const invited = await server.waitlistEntries.invite(data[0].id);
+      assert.equal(invited.status, 'invited');
+      await page.goto(invited.invitation.url);
+      await page.locator('input[name=password]').fill('a kestrel in the marmalade');
+      await page.locator('.cl-formButtonPrimary').click();
+      await arrive(page, emailAddress);
+    });
+    assert.equal((await server.waitlistEntries.list({ status: 'completed' })).totalCount, 1);
+  } finally {
+    await stopAll(closed);
+  }
+});

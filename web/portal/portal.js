@@ -97,6 +97,7 @@
   const mount = {
     'sign-in': clerk => clerk.mountSignIn(part('component'), { routing: 'path', path: '/sign-in', signUpUrl: '/sign-up' }),
     'sign-up': clerk => clerk.mountSignUp(part('component'), { routing: 'path', path: '/sign-up', signInUrl: '/sign-in' }),
+    waitlist: clerk => clerk.mountWaitlist(part('component'), { signInUrl: '/sign-in' }),
     user: clerk => {
       if (!clerk.user) return clerk.redirectToSignIn({ signInForceRedirectUrl: location.href, signUpForceRedirectUrl: location.href });
       mountUserButton(clerk);

@@ -36,6 +36,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("usage", &["usage_months"]),
     ("users", &["users"]),
     ("verifications", &["verifications"]),
+    ("waitlist", &["waitlist_entries"]),
 ];
 
 /// Files that face HTTP: nothing of another slice imports them.

@@ -312,6 +312,18 @@ CREATE INDEX tickets_user ON tickets (instance_id, user_id);
 CREATE INDEX tickets_email ON tickets (instance_id, email_address, status);
 CREATE INDEX tickets_list ON tickets (instance_id, kind, created_at, id);
 CREATE INDEX tickets_expire_at ON tickets (expire_at);
+CREATE TABLE waitlist_entries (
+  instance_id TEXT NOT NULL,
+  id TEXT NOT NULL,
+  email_address TEXT NOT NULL,
+  status TEXT NOT NULL,
+  invitation_id TEXT,
+  created_at BIGINT NOT NULL,
+  updated_at BIGINT NOT NULL,
+  PRIMARY KEY (instance_id, id)
+);
+CREATE UNIQUE INDEX waitlist_entries_email ON waitlist_entries (instance_id, email_address);
+CREATE INDEX waitlist_entries_list ON waitlist_entries (instance_id, created_at, id);
 
 -- Short-lived things.
 CREATE TABLE handshakes (

@@ -3,4 +3,4 @@ mod send;
 mod text;
 
 pub use send::{Mail, MailError, Mailer};
-pub use text::{Composed, code_mail, invitation_mail};
+pub use text::{Composed, code_mail, invitation_mail, waitlist_mail};

@@ -72,6 +72,26 @@ pub fn invitation_mail(application: &str, link: &str, days: i64) -> Composed {
     }
 }
 
+/// The confirmation of a place on the waitlist of `application`.
+#[must_use]
+pub fn waitlist_mail(application: &str) -> Composed {
+    let one_line = one_line(application);
+    let name = escape(&one_line);
+    Composed {
+        subject: format!("You are on the waitlist of {one_line}"),
+        text: format!(
+            "You are on the waitlist of {one_line}. You will get a mail when it is your turn.\nIf you did not ask for this, you can ignore this mail.\n"
+        ),
+        html: page(
+            &name,
+            &format!(
+                "<p style=\"margin:0 0 24px\">You are on the waitlist of {name}. You will get a mail when it is your turn.</p>\
+             <p style=\"margin:0;color:#6b6b66;font-size:14px\">If you did not ask for this, you can ignore this mail.</p>"
+            ),
+        ),
+    }
+}
+
 /// A name without line breaks: it stands in a subject.
 fn one_line(text: &str) -> String {
     text.chars()

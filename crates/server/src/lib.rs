@@ -27,6 +27,7 @@ pub mod tickets;
 pub mod usage;
 pub mod users;
 pub mod verifications;
+pub mod waitlist;
 
 /// Every operation that is served, of both surfaces. A new slice adds its line here.
 pub fn operations() -> impl Iterator<Item = &'static route::Op> {
@@ -48,6 +49,8 @@ pub fn operations() -> impl Iterator<Item = &'static route::Op> {
         users::bapi::OPS,
         tickets::fapi::OPS,
         tickets::bapi::OPS,
+        waitlist::fapi::OPS,
+        waitlist::bapi::OPS,
         identifiers::bapi::OPS,
         identifiers::fapi::OPS,
         passkeys::fapi::OPS,

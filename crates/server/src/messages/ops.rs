@@ -33,6 +33,15 @@ pub async fn invitation(
     queue(cx, tx, to, mail, None).await
 }
 
+/// Confirms a place on the waitlist.
+///
+/// # Errors
+/// The database's.
+pub async fn waitlisted(cx: &Cx, tx: &mut Tx, to: &EmailAddress) -> Result<()> {
+    let name = &cx.instance.settings.application_name;
+    queue(cx, tx, to, usher_notify::waitlist_mail(name), None).await
+}
+
 /// Puts a mail into the queue, or into the inbox in development.
 async fn queue(
     cx: &Cx,

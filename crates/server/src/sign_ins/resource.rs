@@ -4,7 +4,7 @@ use super::flow::{Facts, status};
 use super::model::SignInRow;
 use crate::cx::Cx;
 use crate::identifiers::resource::VerificationResource;
-use crate::strategies::Strategy;
+use crate::strategies::{Proves, Strategy};
 use crate::users::model::UserRow;
 use crate::users::resource::image_url;
 use crate::verifications::model::VerificationRow;
@@ -138,7 +138,8 @@ impl SignInResource {
             .second_factor_strategy
             .as_deref()
             .and_then(Strategy::parse)
-            .filter(|_| row.second_factor_at.is_some())
+            // A passkey that was both is shown as the first one only (contract fapi §8.5).
+            .filter(|by| by.proves() == Proves::Second && row.second_factor_at.is_some())
             .map(VerificationResource::proved);
         let shown = user.filter(|_| {
             !cx.instance.settings.enumeration_protection || row.created_session_id.is_some()

@@ -21,6 +21,7 @@ use crate::users::ops::create::{NewEmail, NewUser, check_username};
 use crate::users::password;
 use crate::verifications::ops::{self as codes, Delivery, Outcome};
 use crate::verifications::store as verification_store;
+use crate::waitlist;
 use usher_db::Tx;
 use usher_http::form::{Form, Patch};
 use usher_types::error::codes as refuse;
@@ -430,6 +431,9 @@ async fn finish(cx: &Cx, tx: &mut Tx, held: &mut Held, row: &mut SignUpRow) -> R
         ..NewUser::default()
     };
     let user = users::ops::create::create(cx, tx, new).await?;
+    if let Some(address) = &row.email_address {
+        waitlist::ops::complete(cx, tx, address).await?;
+    }
     let strategy = if row.password_stored.is_some() {
         Strategy::Password
     } else if row.ticket_id.is_some() {

@@ -65,6 +65,7 @@ pub async fn answer(app: &Arc<App>, request: &Incoming, path: &str) -> Option<Re
         "sign-in" => "sign-in",
         "sign-up" => "sign-up",
         "user" => "user",
+        "waitlist" => "waitlist",
         _ => return None,
     };
     let seen = facts(app, request, false);
@@ -322,6 +323,7 @@ fn portal(app: &App, instance: &Instance, host: &str, https: bool, name: &str) -
         "sign-in" => format!("Sign in to {application}"),
         "sign-up" => format!("Sign up for {application}"),
         "user" => format!("Your account at {application}"),
+        "waitlist" => format!("The waitlist of {application}"),
         _ => application.clone(),
     };
     let mut html = usher_assets::PORTAL_HTML.to_owned();

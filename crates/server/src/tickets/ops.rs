@@ -215,6 +215,21 @@ pub struct Invitation {
 /// 400 `invitations_not_supported` without email addresses, `duplicate_record`; 422 for taken addresses and for redirects
 /// that do not lead to the instance's places.
 pub async fn invite(cx: &Cx, all: &[Invitation]) -> Result<Vec<TicketRow>> {
+    check_invitations(cx, all)?;
+    usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
+        let mut made = Vec::with_capacity(all.len());
+        for one in all {
+            made.push(invite_one(cx, &mut tx, one, all.len() == 1).await?);
+        }
+        Ok::<_, Error>(made)
+    })
+}
+
+/// What can be said of invitations before any is made.
+///
+/// # Errors
+/// As [`invite`].
+pub fn check_invitations(cx: &Cx, all: &[Invitation]) -> Result<()> {
     if !cx.instance.settings.attributes.email_address.enabled() {
         return Err(refuse::invitations_not_supported().into());
     }
@@ -227,32 +242,41 @@ pub async fn invite(cx: &Cx, all: &[Invitation]) -> Result<Vec<TicketRow>> {
                 .into());
         }
     }
-    usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
-        let mut made = Vec::with_capacity(all.len());
-        for one in all {
-            let address = one.address.as_str();
-            let may_exist = one.ignore_existing && all.len() == 1;
-            if !may_exist && identifiers::store::claimed(&mut tx, address).await?.is_some() {
-                return Err(refuse::identifier_taken("email_address").into());
-            }
-            if !one.ignore_existing && store::invited(&mut tx, address, cx.now).await? > 0 {
-                return Err(refuse::duplicate_record("invitation").at("email_address").into());
-            }
-            let mut row = blank(cx, Kind::Invitation, one.days.saturating_mul(24 * 3600));
-            row.email_address = Some(address.to_owned());
-            row.redirect_url.clone_from(&one.redirect_url);
-            if let Some(metadata) = &one.public_metadata {
-                row.public_metadata = Value::Object(metadata.clone()).to_string();
-            }
-            store::insert(&mut tx, &row).await?;
-            audit::record(cx, &mut tx, told(Kind::Invitation.created(), &row));
-            if one.notify {
-                messages::ops::invitation(cx, &mut tx, &one.address, &url(cx, &row), one.days).await?;
-            }
-            made.push(row);
-        }
-        Ok::<_, Error>(made)
-    })
+    Ok(())
+}
+
+/// Makes one invitation in a transaction of the caller's. `may_exist`: `ignore_existing` counts for users, too.
+///
+/// # Errors
+/// As [`invite`].
+pub async fn invite_one(
+    cx: &Cx,
+    tx: &mut Tx,
+    one: &Invitation,
+    may_exist: bool,
+) -> Result<TicketRow> {
+    let address = one.address.as_str();
+    let may_exist = one.ignore_existing && may_exist;
+    if !may_exist && identifiers::store::claimed(tx, address).await?.is_some() {
+        return Err(refuse::identifier_taken("email_address").into());
+    }
+    if !one.ignore_existing && store::invited(tx, address, cx.now).await? > 0 {
+        return Err(refuse::duplicate_record("invitation")
+            .at("email_address")
+            .into());
+    }
+    let mut row = blank(cx, Kind::Invitation, one.days.saturating_mul(24 * 3600));
+    row.email_address = Some(address.to_owned());
+    row.redirect_url.clone_from(&one.redirect_url);
+    if let Some(metadata) = &one.public_metadata {
+        row.public_metadata = Value::Object(metadata.clone()).to_string();
+    }
+    store::insert(tx, &row).await?;
+    audit::record(cx, tx, told(Kind::Invitation.created(), &row));
+    if one.notify {
+        messages::ops::invitation(cx, tx, &one.address, &url(cx, &row), one.days).await?;
+    }
+    Ok(row)
 }
 
 /// Revokes a ticket of `kind` that was not used.

@@ -9,7 +9,7 @@ use crate::world::World;
 use serde_json::{Value as Json, json};
 use std::collections::BTreeSet;
 use usher_db::Value;
-use usher_server::instances::settings::Presence;
+use usher_server::instances::settings::{Presence, SignUpMode};
 
 /// What is recorded nowhere, and why.
 const SILENT: &[(&str, &str)] = &[
@@ -191,6 +191,34 @@ async fn tickets(log: &mut Ledger, user: &str) {
     }
 }
 
+async fn waitlist(log: &mut Ledger) {
+    log.world
+        .settings(|s| s.sign_up_mode = SignUpMode::Waitlist)
+        .await;
+    let visitor = log.world.browser();
+    let form = [("email_address", "waiting@example.com")];
+    log.told("joinWaitlist", visitor.post("/v1/waitlist", &form))
+        .await;
+    let server = log.world.server();
+    let path = "/v1/waitlist_entries";
+    let entry = json!({ "email_address": "other@example.com" });
+    let made = log
+        .told("CreateWaitlistEntry", server.post(path, entry))
+        .await;
+    let one = format!("{path}/{}", text(&made["id"]));
+    let (reject, invite) = (format!("{one}/reject"), format!("{one}/invite"));
+    log.told("RejectWaitlistEntry", server.post(&reject, json!({})))
+        .await;
+    log.told("InviteWaitlistEntry", server.post(&invite, json!({})))
+        .await;
+    let waiting = server.get(&format!("{path}?status=pending")).await.ok();
+    let one = format!("{path}/{}", text(&waiting["data"][0]["id"]));
+    log.told("DeleteWaitlistEntry", server.delete(&one)).await;
+    log.world
+        .settings(|s| s.sign_up_mode = SignUpMode::Public)
+        .await;
+}
+
 async fn by_server(log: &mut Ledger) {
     let server = log.world.server();
     let ada = log
@@ -205,6 +233,7 @@ async fn by_server(log: &mut Ledger) {
     let id = text(&ada["id"]);
     let user = format!("/v1/users/{id}");
     tickets(log, &id).await;
+    waitlist(log).await;
     log.told(
         "UpdateUser",
         server.patch(&user, json!({ "first_name": "Ada" })),

@@ -52,6 +52,10 @@ async fn ids(world: &World) -> Ids {
             "/v1/invitations",
             json!({ "email_address": "invited@example.com" }),
         ),
+        (
+            "/v1/waitlist_entries",
+            json!({ "email_address": "waiting@example.com" }),
+        ),
     ] {
         let made = server.post(path, body).await.ok();
         tickets.push(made["id"].as_str().unwrap().to_owned());
@@ -85,6 +89,7 @@ fn path(op: &Op, ids: &Ids) -> String {
         "{passkey_id}" | "{passkey_identification_id}" => ids.email.clone(),
         "{sign_in_token_id}" => ids.tickets[0].clone(),
         "{actor_token_id}" => ids.tickets[1].clone(),
+        "{waitlist_entry_id}" => ids.tickets[3].clone(),
         "{invitation_id}" => ids.tickets[2].clone(),
         other => {
             assert!(
@@ -158,7 +163,7 @@ both! {
             };
             let body = if matches!(op.method, "GET" | "DELETE") { Bytes::new() } else { Bytes::from(bodies.to_string()) };
             let answer = world.unchanged(foreign.send(op.method, &path(op, &ids), Some("application/json"), body.clone())).await;
-            let random = path(op, &ids).replace(&ids.user, "user_x").replace(&ids.email, "idn_x").replace(&ids.session, "sess_x").replace(&ids.client, "client_x").replace(&ids.sign_up, "sua_x").replace(&ids.event, "1:evt_x").replace(&ids.allowed, "alid_x").replace(&ids.blocked, "blid_x").replace(&ids.tickets[0], "sit_x").replace(&ids.tickets[1], "act_x").replace(&ids.tickets[2], "inv_x");
+            let random = path(op, &ids).replace(&ids.user, "user_x").replace(&ids.email, "idn_x").replace(&ids.session, "sess_x").replace(&ids.client, "client_x").replace(&ids.sign_up, "sua_x").replace(&ids.event, "1:evt_x").replace(&ids.allowed, "alid_x").replace(&ids.blocked, "blid_x").replace(&ids.tickets[0], "sit_x").replace(&ids.tickets[1], "act_x").replace(&ids.tickets[2], "inv_x").replace(&ids.tickets[3], "wle_x");
             let nothing = world.unchanged(foreign.send(op.method, &random, Some("application/json"), body)).await;
             assert_eq!((answer.status, answer.codes()), (nothing.status, nothing.codes()), "{}", answer.asked);
             assert_eq!(answer.json()["errors"], nothing.json()["errors"], "{}", answer.asked);

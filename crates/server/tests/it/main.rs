@@ -96,3 +96,4 @@ mod tenants;
 mod tickets;
 mod usage;
 mod users;
+mod waitlist;

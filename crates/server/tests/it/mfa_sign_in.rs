@@ -130,7 +130,7 @@ both! {
         let verified = world.browser();
         let (id, options) = begin(&verified).await;
         let done = finish(&verified, &id, &authenticator.prove(&options, &by_the_book(&verified))).await.response();
-        assert_eq!((&done["status"], &done["second_factor_verification"]["strategy"]), (&json!("complete"), &json!("passkey")), "{done}");
+        assert_eq!((&done["status"], &done["first_factor_verification"]["strategy"]), (&json!("complete"), &json!("passkey")), "{done}");
         let session = done["created_session_id"].as_str().unwrap();
         assert_eq!(verified.claims(session).await["fva"], json!([0, 0]));
     }

@@ -248,6 +248,14 @@ refusals! {
     sign_up_mode_restricted() = 403, "sign_up_mode_restricted", "Sign-ups are restricted", "New accounts are by invitation only.";
     /// Sign-ups go to the waitlist.
     sign_up_restricted_waitlist() = 403, "sign_up_restricted_waitlist", "Sign-ups are restricted", "New accounts are taken from the waitlist only.";
+    /// Sign-ups do not go by the waitlist.
+    waitlist_not_accepting_entries() = 403, "waitlist_not_accepting_entries", "The waitlist is closed", "There is no waitlist to join here.";
+    /// Invited already.
+    waitlist_entry_already_invited() = 409, "waitlist_entry_already_invited", "Invited already", "This waitlist entry is invited already.";
+    /// Signed up already.
+    waitlist_entry_already_completed() = 409, "waitlist_entry_already_completed", "Completed already", "Whoever waited here has an account already.";
+    /// Rejected already.
+    waitlist_entry_already_rejected() = 409, "waitlist_entry_already_rejected", "Rejected already", "This waitlist entry is rejected already.";
     /// The allow-list or the block-list keeps this identifier out.
     not_allowed_access() = 403, "not_allowed_access", "Access not allowed", "You do not have permission to access this application.";
     /// Addresses with a subaddress, or of a disposable domain, are not taken.
