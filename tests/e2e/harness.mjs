@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { createWriteStream, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createWriteStream, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync, statSync } from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
@@ -99,7 +99,8 @@ export function runToEnd(command, args, { env = {}, cwd = here } = {}) {
 export function usherBinary() {
   if (process.env.USHER_BIN) return resolve(process.env.USHER_BIN);
   const target = process.env.CARGO_TARGET_DIR ?? join(here, '../../target');
-  const found = ['release', 'debug'].map(profile => join(target, profile, 'usher')).find(existsSync);
+  const built = ['release', 'debug'].map(profile => join(target, profile, 'usher')).filter(existsSync);
+  const [found] = built.sort((a, b) => statSync(b).mtimeMs - statSync(a).mtimeMs);
   assert.ok(found, 'no usher binary: build one or set USHER_BIN');
   return found;
 }
