@@ -15,4 +15,4 @@ mod value;
 
 pub use db::{AtEnd, Db, DbError, Tx};
 pub use row::{FromRow, Row};
-pub use value::{ToValue, Value};
+pub use value::{ToValue, Value, containing};

@@ -105,3 +105,18 @@ id_values!(
 macro_rules! params {
     ($($value:expr),* $(,)?) => { &[$($crate::ToValue::to_value(&$value)),*][..] };
 }
+
+/// The LIKE pattern of texts that contain `text`, in lower case, whatever wildcards are in it.
+#[must_use]
+pub fn containing(text: &str) -> String {
+    let mut pattern = String::with_capacity(text.len() + 4);
+    pattern.push('%');
+    for c in text.to_lowercase().chars() {
+        if matches!(c, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern.push('%');
+    pattern
+}

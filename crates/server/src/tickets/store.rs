@@ -57,14 +57,7 @@ impl Filter<'_> {
             Some(other) => and(" AND status = ?", params![other]),
         }
         if let Some(query) = self.query {
-            let mut pattern = "%".to_owned();
-            for c in query.to_lowercase().chars() {
-                if matches!(c, '%' | '_' | '\\') {
-                    pattern.push('\\');
-                }
-                pattern.push(c);
-            }
-            pattern.push('%');
+            let pattern = usher_db::containing(query);
             and(
                 " AND (id = ? OR lower(email_address) LIKE ? ESCAPE '\\')",
                 params![query, pattern],

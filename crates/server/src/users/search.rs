@@ -252,17 +252,17 @@ impl Statement {
             // `search` starts with the id, of which a part says nothing ("user_" would fit everybody).
             self.and(
                 " AND (id = ? OR substr(search, length(id) + 1) LIKE ? ESCAPE '\\')",
-                &[query, &containing(query)],
+                &[query, &usher_db::containing(query)],
             );
         }
         if let Some(query) = &search.email_address_query {
             let clause = " AND id IN (SELECT user_id FROM email_addresses WHERE instance_id = ? AND email_normal LIKE ? ESCAPE '\\')";
-            self.and(clause, &[&tenant, &containing(query)]);
+            self.and(clause, &[&tenant, &usher_db::containing(query)]);
         }
         if let Some(query) = &search.username_query {
             self.and(
                 " AND username_normal LIKE ? ESCAPE '\\'",
-                &[&containing(query)],
+                &[&usher_db::containing(query)],
             );
         }
         if let Some(query) = &search.name_query {
@@ -273,7 +273,7 @@ impl Statement {
             } else {
                 " AND search LIKE ? ESCAPE '\\'"
             };
-            self.and(clause, &[&containing(query)]);
+            self.and(clause, &[&usher_db::containing(query)]);
         }
         if let Some(banned) = search.banned {
             self.and(" AND banned = ?", &[&banned]);
@@ -284,27 +284,13 @@ impl Statement {
     }
 }
 
-/// The LIKE pattern of texts that contain `text`, in lower case, whatever wildcards are in it.
-fn containing(text: &str) -> String {
-    let mut pattern = String::with_capacity(text.len() + 4);
-    pattern.push('%');
-    for c in text.to_lowercase().chars() {
-        if matches!(c, '%' | '_' | '\\') {
-            pattern.push('\\');
-        }
-        pattern.push(c);
-    }
-    pattern.push('%');
-    pattern
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_pattern_has_no_wildcards_of_the_caller() {
-        assert_eq!(containing("50%_\\É"), "%50\\%\\_\\\\é%");
+        assert_eq!(usher_db::containing("50%_\\É"), "%50\\%\\_\\\\é%");
     }
 
     #[test]

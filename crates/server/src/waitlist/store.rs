@@ -73,14 +73,7 @@ impl Filter<'_> {
             values.extend_from_slice(params![status]);
         }
         if let Some(query) = self.query {
-            let mut pattern = "%".to_owned();
-            for c in query.to_lowercase().chars() {
-                if matches!(c, '%' | '_' | '\\') {
-                    pattern.push('\\');
-                }
-                pattern.push(c);
-            }
-            pattern.push('%');
+            let pattern = usher_db::containing(query);
             text.push_str(" AND (id = ? OR email_address LIKE ? ESCAPE '\\')");
             values.extend_from_slice(params![query, pattern]);
         }
