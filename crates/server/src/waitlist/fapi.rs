@@ -1,7 +1,6 @@
 //! `/v1/waitlist` (contract fapi §8.10).
 use super::ops;
 use super::resource::JoinedWaitlist;
-use crate::clients::fapi::envelope;
 use crate::cx::Cx;
 use crate::handler;
 use crate::identifiers::email::EmailAddress;
@@ -21,7 +20,7 @@ pub const OPS: &[Op] = &[Op::fapi(
     handler!(join),
 )
 .fields(JOIN)
-.envelopes::<JoinedWaitlist>()];
+.answers::<JoinedWaitlist>()];
 
 async fn join(cx: &Cx, call: &Call) -> Result<Reply> {
     let address = EmailAddress::parse(call.form.text("email_address").unwrap_or_default());
@@ -32,5 +31,5 @@ async fn join(cx: &Cx, call: &Call) -> Result<Reply> {
         object: "waitlist_entry",
         id: row.id,
     };
-    envelope(cx, joined).await
+    Reply::json(&joined)
 }
