@@ -91,6 +91,7 @@ fn frontend(id: &str) -> &'static [Rule] {
     match id {
         "createSignIn" => const { &[ANONYMOUS, created("sign_in")] },
         "createSignUps" => const { &[ANONYMOUS, created("sign_up")] },
+        "joinWaitlist" => const { &[ANONYMOUS, created("waitlist")] },
         "attemptSignInFactorOne" => const { &[ANONYMOUS, attempted("first_factor", "sign_in_id")] },
         "attemptSignInFactorTwo" => {
             const { &[ANONYMOUS, attempted("second_factor", "sign_in_id")] }
@@ -148,6 +149,6 @@ mod tests {
                 }
             }
         }
-        assert_eq!(limited, 9);
+        assert_eq!(limited, 10);
     }
 }

@@ -81,6 +81,9 @@ both! {
         for path in ["/v1/me", "/v1/me/totp", &email] {
             world.unchanged(support.delete(path)).await.refused(403, "authorization_invalid");
         }
+        for form in [("username", "support"), ("primary_email_address_id", ada.email_id.as_str())] {
+            world.unchanged(support.patch("/v1/me", &[form])).await.refused(403, "authorization_invalid");
+        }
         support.patch("/v1/me", &[("first_name", "Ada")]).await.ok();
         own.post("/v1/me/change_password", &[("new_password", "a password of her own 1")]).await.ok();
     }

@@ -128,6 +128,7 @@ both! {
         assert_eq!(passed, 54);
         throttled(&world.browser().post("/v1/client", &[]).await);
         world.unchanged(world.browser().post("/v1/client/sign_ups", &[])).await.refused(429, "too_many_requests");
+        world.unchanged(world.browser().post("/v1/waitlist", &[("email_address", "x@example.com")])).await.refused(429, "too_many_requests");
         // Who has nothing to do with it goes on.
         world.browser().get("/v1/environment").await.ok();
         world.browser().get("/v1/client").await.ok();
