@@ -105,8 +105,8 @@ export function usherBinary() {
   return found;
 }
 
-/** `usher dev` on a free port with an empty data directory. `env` is what it wrote to `dev.env`. */
-export async function startUsher({ settings } = {}) {
+/** `usher dev` on a free port with an empty data directory; `config` is what else its file says. `env` is what it wrote to `dev.env`. */
+export async function startUsher({ settings, config = '' } = {}) {
   const directory = mkdtempSync(join(tmpdir(), 'usher-e2e-'));
   const data = join(directory, 'data');
   const port = await freePort();
@@ -114,7 +114,7 @@ export async function startUsher({ settings } = {}) {
   const more = [];
   if (settings) {
     const file = join(directory, 'instances.toml');
-    writeFileSync(file, `[[instances]]\nname = "e2e"\nhost = "127.0.0.1:${port}"\nenvironment = "development"\n\n[instances.settings]\n${settings}\n`);
+    writeFileSync(file, `${config}\n[[instances]]\nname = "e2e"\nhost = "127.0.0.1:${port}"\nenvironment = "development"\n\n[instances.settings]\n${settings}\n`);
     more.push('--instances', file);
   }
   const usher = await start('usher', usherBinary(), ['dev', '--port', String(port), '--data', data, ...more], {
@@ -210,9 +210,10 @@ export async function stopAll(...started) {
 
 /**
  * Runs `visit({ page, context, requests })` in a fresh browser profile. The test also fails where a page asked any host but this
- * machine for anything, threw an error that nobody caught, or broke its own Content-Security-Policy.
+ * machine (and those in `hosts`, which the test answers for) for anything, threw an error that nobody caught, or broke its own
+ * Content-Security-Policy.
  */
-export async function browse(visit) {
+export async function browse(visit, { hosts = [] } = {}) {
   const context = await (await launch()).newContext();
   context.setDefaultTimeout(15_000);
   const requests = [], complaints = [];
@@ -221,7 +222,7 @@ export async function browse(visit) {
   context.on('request', request => {
     requests.push(request.url());
     const { protocol, hostname } = new URL(request.url());
-    if (['http:', 'https:', 'ws:', 'wss:'].includes(protocol) && !['localhost', '127.0.0.1'].includes(hostname)) complaints.push(`request to ${request.url()}`);
+    if (['http:', 'https:', 'ws:', 'wss:'].includes(protocol) && !['localhost', '127.0.0.1', ...hosts].includes(hostname)) complaints.push(`request to ${request.url()}`);
   });
   context.on('weberror', error => complaints.push(`uncaught ${error.error()}`));
   context.on('console', message => {

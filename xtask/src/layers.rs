@@ -11,6 +11,7 @@ const SERVER: &str = "crates/server/src/";
 const OWNERS: &[(&str, &[&str])] = &[
     ("access", &["listed_identifiers"]),
     ("audit", &["audit_heads", "audit_logs"]),
+    ("captcha", &["captcha_passes"]),
     ("clients", &["clients", "handshakes"]),
     ("identifiers", &["email_addresses"]),
     (

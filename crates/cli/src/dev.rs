@@ -59,6 +59,7 @@ pub(crate) async fn run(
     let config = config(instances)?;
     // Nobody is asked about the passwords of a development server unless its file says so.
     let (outbound, breached) = outside::open(&config, None)?;
+    let captcha = config.captcha.open()?;
     for wanted in wanted(port, config, instances.is_some()) {
         // Each at its own instant: the order of the file is the order of the instances, and the first is the default.
         let tools = Tools {
@@ -76,6 +77,7 @@ pub(crate) async fn run(
             .filter(|path| !path.is_empty())
             .map(Into::into),
         disposable_domains: std::collections::HashSet::new(),
+        captcha,
         outbound,
         breached,
         mail_from: "Usher <no-reply@localhost>".to_owned(),
@@ -83,6 +85,7 @@ pub(crate) async fn run(
     let app = App::start(db.clone(), master.clone(), rng, clock.clone(), options)
         .await
         .map_err(told)?;
+    process::check_captcha(&app)?;
     let origin = format!("http://localhost:{port}");
     let mut keys = Vec::new();
     for instance in app.instances() {

@@ -3,6 +3,8 @@ use std::io::Write;
 use std::path::Path;
 use usher_crypto::seal::Master;
 use usher_db::{Db, migrate};
+use usher_server::app::App;
+use usher_server::instances::Instance;
 
 /// Prints a line for people. A closed pipe is not our problem.
 pub(crate) fn say(line: &str) {
@@ -112,5 +114,20 @@ pub(crate) fn master_file(path: &Path, rng: &usher_crypto::rng::Rng) -> Result<M
             Ok(master)
         }
         Err(e) => Err(format!("{}: {e}", path.display())),
+    }
+}
+
+/// Refuses to serve an instance that asks for a captcha which nobody here could judge.
+///
+/// # Errors
+/// One line that says what to change.
+pub(crate) fn check_captcha(app: &App) -> Result<(), String> {
+    let asks = |instance: &&std::sync::Arc<Instance>| instance.settings.bot_protection;
+    match app.instances().iter().find(asks) {
+        Some(instance) if app.options.captcha.is_none() => Err(format!(
+            "instance {:?} has bot_protection on; set captcha.site_key and captcha.secret_file, or switch it off",
+            instance.row.name
+        )),
+        _ => Ok(()),
     }
 }

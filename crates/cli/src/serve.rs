@@ -133,6 +133,7 @@ pub(crate) async fn run(path: &Path) -> Result<(), String> {
     };
     let listening = listening(&config).await?;
     let (outbound, breached) = outside::open(&config, Some(HAVE_I_BEEN_PWNED))?;
+    let captcha = config.captcha.open()?;
     let db = process::open(&config.database.url, config.database.connections).await?;
     process::migrate(&db).await?;
     let rng = Rng::system();
@@ -171,6 +172,7 @@ pub(crate) async fn run(path: &Path) -> Result<(), String> {
         trusted_proxies: config.server.proxies()?,
         exchanges: None,
         disposable_domains: disposable_domains(config.access.disposable_domains_file.as_deref())?,
+        captcha,
         outbound,
         breached,
         mail_from: config.mail.from.clone(),
@@ -178,6 +180,7 @@ pub(crate) async fn run(path: &Path) -> Result<(), String> {
     let app = App::start(db, master, rng, clock, options)
         .await
         .map_err(told)?;
+    process::check_captcha(&app)?;
     for instance in app.instances() {
         for origin in [&instance.issuer, &instance.portal_origin] {
             uncovered(listening.tls.as_deref(), origin);

@@ -28,6 +28,8 @@ pub struct Options {
     pub exchanges: Option<std::path::PathBuf>,
     /// Disposable mail domains beyond our own list.
     pub disposable_domains: std::collections::HashSet<String>,
+    /// Who judges captchas, where there is one.
+    pub captcha: Option<crate::captcha::service::Captcha>,
     /// The one way out for requests that this server makes.
     pub outbound: usher_outbound::Client,
     /// Sets of passwords that are known from breaches.
@@ -164,7 +166,7 @@ impl App {
                 row,
                 &keys,
                 &self.master,
-                self.options.scheme,
+                &self.options,
             )?));
         }
         *self

@@ -1,10 +1,12 @@
 //! What boots a process: `usher.toml` and `USHER_…` variables (`…_FILE` reads a secret from a file). Everything that an
 //! operator sets for an instance is in `instances::settings`, under `[[instances]]` here and in the database after.
+use crate::captcha::service::{Captcha, TURNSTILE};
 use crate::instances::settings::Settings;
 use crate::listen::tls;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use usher_http::network::Network;
+use usher_types::Secret;
 
 /// `usher.toml`.
 #[derive(Clone, Debug, Deserialize)]
@@ -25,6 +27,9 @@ pub struct Config {
     /// Who may not join.
     #[serde(default)]
     pub access: Access,
+    /// Who judges captchas.
+    #[serde(default)]
+    pub captcha: CaptchaConfig,
     /// What it may connect to.
     #[serde(default)]
     pub outbound: Outbound,
@@ -140,6 +145,73 @@ pub struct Access {
     pub disposable_domains_file: Option<PathBuf>,
 }
 
+/// `[captcha]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CaptchaConfig {
+    /// The site's public key; empty is no captcha.
+    pub site_key: String,
+    /// Its public key for widgets that nobody sees; empty is `site_key`.
+    pub invisible_site_key: String,
+    /// What the service knows us by, or empty when `secret_file` is set.
+    pub secret: String,
+    /// A file with it.
+    pub secret_file: Option<PathBuf>,
+    /// Where tokens are judged: Turnstile, or a service that speaks as it does.
+    pub verify_url: String,
+    /// Sign-ups go on while the service does not answer.
+    pub accept_unjudged: bool,
+}
+
+impl Default for CaptchaConfig {
+    fn default() -> Self {
+        Self {
+            site_key: String::new(),
+            invisible_site_key: String::new(),
+            secret: String::new(),
+            secret_file: None,
+            verify_url: TURNSTILE.to_owned(),
+            accept_unjudged: false,
+        }
+    }
+}
+
+impl CaptchaConfig {
+    /// The captcha, where there is one.
+    ///
+    /// # Errors
+    /// One line that says what to change.
+    pub fn open(&self) -> Result<Option<Captcha>, String> {
+        let secret = match &self.secret_file {
+            Some(file) if self.secret.is_empty() => read_secret(file)?,
+            _ => self.secret.clone(),
+        };
+        match (self.site_key.is_empty(), secret.is_empty()) {
+            (true, true) => return Ok(None),
+            (false, false) => {}
+            (true, false) => return Err("captcha.site_key is missing".to_owned()),
+            (false, true) => {
+                return Err("captcha.secret (or captcha.secret_file) is missing".to_owned());
+            }
+        }
+        if usher_http::origin::Url::parse(&self.verify_url).is_none() {
+            return Err("captcha.verify_url must be an address such as https://captcha.example.com/siteverify".to_owned());
+        }
+        let invisible = if self.invisible_site_key.is_empty() {
+            &self.site_key
+        } else {
+            &self.invisible_site_key
+        };
+        Ok(Some(Captcha {
+            site_key: self.site_key.clone(),
+            invisible_site_key: invisible.clone(),
+            secret: Secret::new(secret),
+            verify_url: self.verify_url.clone(),
+            accept_unjudged: self.accept_unjudged,
+        }))
+    }
+}
+
 /// `[outbound]`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -208,6 +280,9 @@ impl Config {
         )?;
         set("USHER_SMTP_URL", &mut config.mail.smtp_url)?;
         set("USHER_MAIL_FROM", &mut config.mail.from)?;
+        set("USHER_CAPTCHA_SITE_KEY", &mut config.captcha.site_key)?;
+        set("USHER_CAPTCHA_SECRET", &mut config.captcha.secret)?;
+        set("USHER_CAPTCHA_VERIFY_URL", &mut config.captcha.verify_url)?;
         let keys = &mut config.keys;
         for (slot, file) in [
             (&mut keys.master, &keys.master_file),

@@ -5,6 +5,7 @@
 pub mod access;
 pub mod app;
 pub mod audit;
+pub mod captcha;
 pub mod clients;
 pub mod config;
 pub mod cx;
@@ -34,6 +35,7 @@ pub fn operations() -> impl Iterator<Item = &'static route::Op> {
     [
         access::bapi::OPS,
         audit::bapi::OPS,
+        captcha::fapi::OPS,
         usage::bapi::OPS,
         instances::fapi::OPS,
         instances::bapi::OPS,

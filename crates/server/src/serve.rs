@@ -190,6 +190,7 @@ pub async fn housekeeping(app: &App) -> Result<()> {
     usher_db::write_tx!(app.db, "", tx => {
         clients::store::sweep_handshakes(&mut tx, now).await?;
         sessions::store::sweep_testing_tokens(&mut tx, now).await?;
+        crate::captcha::store::sweep(&mut tx, now).await?;
         verifications::store::sweep(&mut tx, yesterday).await?;
         sessions::store::sweep_refresh(&mut tx, now).await?;
         crate::tickets::store::sweep(&mut tx, yesterday).await?;

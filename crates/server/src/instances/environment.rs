@@ -1,6 +1,7 @@
 //! `GET /v1/environment`: the complete document that the UI derives its screens from (contract fapi §7).
 use super::model::InstanceRow;
 use super::settings::{Presence, Settings, SignUpMode};
+use crate::app::Options;
 use serde_json::{Value, json};
 
 fn attribute(
@@ -35,7 +36,7 @@ fn second_factor(on: bool, strategy: &str) -> Value {
 
 /// The document of an instance. What is not served yet is off in it, so that no UI offers it.
 #[must_use]
-pub fn document(row: &InstanceRow, settings: &Settings, portal: &str) -> Value {
+pub fn document(row: &InstanceRow, settings: &Settings, portal: &str, options: &Options) -> Value {
     let a = &settings.attributes;
     let off = Presence::Off;
     let page = |own: &str, path: &str| {
@@ -96,6 +97,7 @@ pub fn document(row: &InstanceRow, settings: &Settings, portal: &str) -> Value {
             Value::from(text)
         }
     };
+    let captcha = options.captcha.as_ref().filter(|_| settings.bot_protection);
     let p = &settings.password;
     let r = &settings.restrictions;
     let passkey = if a.passkey { Presence::On } else { off };
@@ -129,7 +131,8 @@ pub fn document(row: &InstanceRow, settings: &Settings, portal: &str) -> Value {
             "branded": false, "experimental_force_oauth_first": false, "clerk_js_version": "6", "show_devmode_warning": false,
             "google_one_tap_client_id": null, "help_url": null, "privacy_policy_url": text_or_null(&paths.privacy_policy_url),
             "terms_url": text_or_null(&paths.terms_url), "logo_url": null, "favicon_url": null, "logo_image": null, "favicon_image": null,
-            "captcha_public_key": null, "captcha_widget_type": null, "captcha_public_key_invisible": null, "captcha_provider": null,
+            "captcha_public_key": captcha.map(|c| &c.site_key), "captcha_widget_type": captcha.map(|_| settings.captcha_widget.word()),
+            "captcha_public_key_invisible": captcha.map(|c| &c.invisible_site_key), "captcha_provider": captcha.map(|_| "turnstile"),
             "captcha_oauth_bypass": [], "captcha_heartbeat": false,
         },
         "user_settings": {
@@ -150,7 +153,7 @@ pub fn document(row: &InstanceRow, settings: &Settings, portal: &str) -> Value {
             "saml": disabled, "enterprise_sso": disabled,
             "sign_in": { "second_factor": { "required": false } },
             "sign_up": {
-                "captcha_enabled": false, "captcha_widget_type": "smart", "custom_action_required": false, "progressive": true,
+                "captcha_enabled": captcha.is_some(), "captcha_widget_type": settings.captcha_widget.word(), "custom_action_required": false, "progressive": true,
                 "mode": mode, "legal_consent_enabled": false,
             },
             "restrictions": {

@@ -3,6 +3,7 @@ use super::environment;
 use super::keyring::Keyring;
 use super::model::{InstanceRow, SigningKeyRow};
 use super::settings::Settings;
+use crate::app::Options;
 use bytes::Bytes;
 use usher_crypto::digest;
 use usher_crypto::seal::Master;
@@ -85,7 +86,7 @@ pub struct Instance {
 }
 
 impl Instance {
-    /// Builds an instance from its rows. `scheme` is how browsers reach it.
+    /// Builds an instance from its rows, for a process that runs like this.
     ///
     /// # Errors
     /// A key that does not open or parse: a wrong master key, or a damaged row.
@@ -93,8 +94,9 @@ impl Instance {
         row: InstanceRow,
         signing: &[SigningKeyRow],
         master: &Master,
-        scheme: &'static str,
+        options: &Options,
     ) -> Result<Self> {
+        let scheme = options.scheme;
         let settings: Settings = serde_json::from_str(&row.settings)?;
         let data_key = data_key(&row, master)?;
         let keys = Keyring::load(signing, &data_key)?;
@@ -109,8 +111,9 @@ impl Instance {
         };
         let issuer = format!("{scheme}://{}", row.host);
         let portal_origin = format!("{scheme}://{portal_host}");
-        let environment =
-            Document::new(environment::document(&row, &settings, &portal_origin).to_string());
+        let environment = Document::new(
+            environment::document(&row, &settings, &portal_origin, options).to_string(),
+        );
         Ok(Self {
             cookie_suffix: super::keys::cookie_suffix(&row.publishable_key),
             code_key: data_key.derive("codes"),

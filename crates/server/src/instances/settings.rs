@@ -49,6 +49,27 @@ pub enum SignUpMode {
     Waitlist,
 }
 
+/// How a captcha looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Widget {
+    /// It is seen where the service wants a person to do something.
+    Smart,
+    /// It is never seen.
+    Invisible,
+}
+
+impl Widget {
+    /// `smart` or `invisible`.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Smart => "smart",
+            Self::Invisible => "invisible",
+        }
+    }
+}
+
 /// What a person gives and can sign in with.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -333,6 +354,10 @@ pub struct Settings {
     pub lockout_max_attempts: i64,
     /// Minutes that a locked account stays locked.
     pub lockout_minutes: i64,
+    /// Who signs up shows first that a person does it; needs `[captcha]`.
+    pub bot_protection: bool,
+    /// How the captcha looks.
+    pub captcha_widget: Widget,
     /// Who may not join.
     pub restrictions: Restrictions,
     /// How often a caller may use an operation.
@@ -365,6 +390,8 @@ impl Default for Settings {
             hibp: true,
             lockout_max_attempts: 10,
             lockout_minutes: 60,
+            bot_protection: false,
+            captcha_widget: Widget::Smart,
             restrictions: Restrictions::default(),
             limits: Limits::default(),
             retention: Retention::default(),

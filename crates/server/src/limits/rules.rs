@@ -101,6 +101,7 @@ fn frontend(id: &str) -> &'static [Rule] {
         }
         "verifyEmailAddress" => const { &[attempted("address_verification", "email_id")] },
         "postClient"
+        | "verifyClient"
         | "putClient"
         | "updateSignUps"
         | "prepareSignInFactorOne"

@@ -4,6 +4,7 @@ use super::passkey;
 use super::resource::SignInResource;
 use super::second;
 use super::ticket;
+use crate::captcha::ops::{self as captcha, Door};
 use crate::clients::fapi::envelope;
 use crate::cx::Cx;
 use crate::handler;
@@ -23,6 +24,9 @@ const CREATE: &[Field] = &[
     text("redirect_url", 4096),
     text("action_complete_redirect_url", 4096),
     text("locale", 35),
+    text("captcha_token", 4096),
+    text("captcha_widget_type", 32),
+    text("captcha_error", 256),
 ];
 const PREPARE: &[Field] = &[
     text("strategy", 64).required(),
@@ -141,6 +145,9 @@ async fn create(cx: &Cx, call: &Call) -> Result<Reply> {
         return Err(refuse::form_param_missing("identifier")
             .at("identifier")
             .into());
+    }
+    if start.sign_up_if_missing {
+        captcha::check(cx, form, Door::SignIn).await?;
     }
     envelope(cx, ops::create(cx, start).await?).await
 }

@@ -1,6 +1,7 @@
 //! `/v1/client/sign_ups` (contract fapi §8.6).
 use super::ops;
 use super::resource::SignUpResource;
+use crate::captcha::ops::{self as captcha, Door};
 use crate::clients::fapi::envelope;
 use crate::cx::Cx;
 use crate::handler;
@@ -26,6 +27,9 @@ const FIELDS: &[Field] = &[
     text("locale", 35),
     text("redirect_url", 4096),
     text("action_complete_redirect_url", 4096),
+    text("captcha_token", 4096),
+    text("captcha_widget_type", 32),
+    text("captcha_error", 256),
 ];
 const PREPARE: &[Field] = &[text("strategy", 64).required(), text("redirect_url", 4096)];
 const ATTEMPT: &[Field] = &[text("strategy", 64).required(), text("code", 32)];
@@ -100,6 +104,7 @@ fn check_strategy(call: &Call) -> Result<()> {
 
 async fn create(cx: &Cx, call: &Call) -> Result<Reply> {
     check_strategy(call)?;
+    captcha::check(cx, &call.form, Door::SignUp).await?;
     envelope(cx, ops::create(cx, &call.form).await?).await
 }
 

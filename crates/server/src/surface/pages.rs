@@ -267,12 +267,15 @@ fn escape(text: &str) -> String {
     out
 }
 
+/// Where Turnstile's widget comes from: clerk-js loads it from there and from nowhere else.
+const WIDGET: &str = " https://challenges.cloudflare.com";
+
 /// A page with its strict policy: our own scripts by nonce, and nothing from anywhere else but the `api`'s answers, where that
-/// has an origin of its own (as ` https://…`).
-fn page(html: String, nonce: &str, api: &str) -> Reply {
+/// has an origin of its own (as ` https://…`), and the frame of a `widget`, where there is one.
+fn page(html: String, nonce: &str, api: &str, widget: &str) -> Reply {
     let policy = format!(
-        "default-src 'none'; script-src 'nonce-{nonce}' 'strict-dynamic'; connect-src 'self'{api}; img-src 'self'{api} data: blob:; style-src 'self' 'unsafe-inline'; \
-         font-src 'self'; worker-src 'self' blob:; frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        "default-src 'none'; script-src 'nonce-{nonce}' 'strict-dynamic'; connect-src 'self'{api}{widget}; img-src 'self'{api} data: blob:; style-src 'self' 'unsafe-inline'; \
+         font-src 'self'; worker-src 'self' blob:; frame-src 'self'{widget}; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     );
     Reply::bytes(200, "text/html; charset=utf-8", Bytes::from(html))
         .header("content-security-policy", policy)
@@ -341,7 +344,12 @@ fn portal(app: &App, instance: &Instance, host: &str, https: bool, name: &str) -
     ] {
         html = html.replace(mark, &escape(value));
     }
-    page(html, &nonce, &api)
+    let widget = if instance.settings.bot_protection {
+        WIDGET
+    } else {
+        ""
+    };
+    page(html, &nonce, &api, widget)
 }
 
 /// The development inbox: a page, and JSON for tests. It exists on `usher dev` only, which binds loopback only; other
@@ -372,6 +380,7 @@ async fn inbox(app: &Arc<App>, request: &Incoming, path: &str) -> Result<Reply> 
             Ok(page(
                 usher_assets::INBOX_HTML.replace("{{nonce}}", &nonce),
                 &nonce,
+                "",
                 "",
             ))
         }

@@ -187,6 +187,7 @@ impl World {
                 .filter(|path| !path.is_empty())
                 .map(Into::into),
             disposable_domains: std::collections::HashSet::new(),
+            captcha: None,
             outbound: usher_outbound::Client::new(usher_outbound::Policy::default()).unwrap(),
             breached: usher_breached::Breached::default(),
             mail_from: "Usher <no-reply@localhost>".to_owned(),

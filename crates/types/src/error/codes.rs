@@ -38,6 +38,12 @@ refusals! {
     origin_authorization_headers_conflict() = 400, "origin_authorization_headers_conflict", "Conflicting headers", "A request may carry an Origin header or an Authorization header, but not both.";
     /// The host names no instance.
     invalid_host() = 400, "invalid_host", "Unknown host", "No instance is served under this host name.";
+    /// The captcha was not solved, or its token was used before.
+    captcha_invalid() = 400, "captcha_invalid", "Captcha not solved", "The check that a person is there did not succeed. Try again.";
+    /// The instance asks for a captcha, and no token came.
+    captcha_missing_token() = 400, "captcha_missing_token", "Captcha missing", "This instance asks new users to show that a person is there, and the request carries no captcha token.";
+    /// A captcha was offered where nobody asks for one.
+    captcha_not_enabled() = 400, "captcha_not_enabled", "No captcha", "This instance does not ask for a captcha.";
     /// The server holds this reference operation back.
     feature_not_implemented(operation) = 501, "feature_not_implemented", "Not served", "This server does not serve {operation} yet.";
     /// The method does not fit the path.
