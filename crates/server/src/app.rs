@@ -29,7 +29,7 @@ pub struct Options {
     /// Disposable mail domains beyond our own list.
     pub disposable_domains: std::collections::HashSet<String>,
     /// Who judges captchas, where there is one.
-    pub captcha: Option<crate::captcha::service::Captcha>,
+    pub captcha: Option<crate::captcha::judge::Captcha>,
     /// The one way out for requests that this server makes.
     pub outbound: usher_outbound::Client,
     /// Sets of passwords that are known from breaches.

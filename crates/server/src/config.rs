@@ -1,6 +1,6 @@
 //! What boots a process: `usher.toml` and `USHER_…` variables (`…_FILE` reads a secret from a file). Everything that an
 //! operator sets for an instance is in `instances::settings`, under `[[instances]]` here and in the database after.
-use crate::captcha::service::{Captcha, TURNSTILE};
+use crate::captcha::judge::{Captcha, TURNSTILE};
 use crate::instances::settings::Settings;
 use crate::listen::tls;
 use serde::Deserialize;

@@ -6,6 +6,6 @@
 //! Not here: how often who may call what (`limits`); the widget, which clerk-js shows by the environment document.
 //! Reference: contract fapi §3.5, §8.11, bapi §6.5; Cloudflare Turnstile's server-side validation, which others speak too.
 pub mod fapi;
+pub mod judge;
 pub mod ops;
-pub mod service;
 pub mod store;

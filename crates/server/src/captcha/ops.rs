@@ -1,5 +1,5 @@
 //! The one verdict on whether a person is there.
-use super::service::{Captcha, Verdict};
+use super::judge::{Captcha, Verdict};
 use super::store;
 use crate::cx::Cx;
 use usher_http::form::Form;

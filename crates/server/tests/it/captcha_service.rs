@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use usher_outbound::{Allowed, Client, Policy};
-use usher_server::captcha::service::Captcha;
+use usher_server::captcha::judge::Captcha;
 use usher_types::Secret;
 
 pub(crate) const SECRET: &str = "captcha secret & more";
