@@ -20,6 +20,7 @@ pub const ALL: &[Target] = &[
     texts::EMAIL,
     texts::DATE,
     texts::ID,
+    texts::TEMPLATE,
     values::JSON,
     values::BODY,
     values::METADATA,
@@ -100,6 +101,10 @@ mod tests {
     #[test]
     fn fuzz_id() {
         brief("id");
+    }
+    #[test]
+    fn fuzz_template() {
+        brief("template");
     }
     #[test]
     fn fuzz_json() {

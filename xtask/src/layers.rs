@@ -33,6 +33,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ),
     ("sign_ins", &["sign_ins"]),
     ("sign_ups", &["sign_ups"]),
+    ("templates", &["templates"]),
     ("tickets", &["tickets"]),
     ("usage", &["usage_months"]),
     ("users", &["users"]),

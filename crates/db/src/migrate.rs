@@ -9,6 +9,10 @@ pub const ALL: &[(&str, &str)] = &[
         include_str!("../migrations/0001_foundation.sql"),
     ),
     (
+        "0006_templates_images",
+        include_str!("../migrations/0006_templates_images.sql"),
+    ),
+    (
         "0008_captcha",
         include_str!("../migrations/0008_captcha.sql"),
     ),

@@ -1,6 +1,8 @@
-//! Mail to people: the texts, and sending by SMTP. Knows nothing of users or codes beyond what it is given.
+//! Mail and text messages to people: what they say, in which language, and sending by SMTP. Knows nothing of users beyond
+//! what it is given.
+pub mod catalog;
+pub mod plain;
 mod send;
-mod text;
+pub mod template;
 
 pub use send::{Mail, MailError, Mailer};
-pub use text::{Composed, code_mail, invitation_mail, waitlist_mail};

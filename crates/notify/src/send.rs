@@ -11,6 +11,8 @@ pub struct Mail {
     pub from: String,
     /// An address.
     pub to: String,
+    /// Where answers go, where that is not the sender.
+    pub reply_to: Option<String>,
     /// Subject.
     pub subject: String,
     /// Plain text.
@@ -66,7 +68,10 @@ impl Mailer {
         };
         let from: Mailbox = mail.from.parse().map_err(|e| broken(&e))?;
         let to: Mailbox = mail.to.parse().map_err(|e| broken(&e))?;
-        let builder = Message::builder().from(from).to(to).subject(&mail.subject);
+        let mut builder = Message::builder().from(from).to(to).subject(&mail.subject);
+        if let Some(reply_to) = &mail.reply_to {
+            builder = builder.reply_to(reply_to.parse().map_err(|e| broken(&e))?);
+        }
         let message = match &mail.html {
             Some(html) => builder.multipart(MultiPart::alternative_plain_html(
                 mail.text.clone(),

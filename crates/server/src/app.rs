@@ -94,6 +94,8 @@ pub struct App {
     pub(crate) touched: Mutex<HashMap<String, Timestamp>>,
     /// The recorder of exchanges, in tests.
     pub(crate) exchanges: Option<Mutex<std::fs::File>>,
+    /// Templates of operators, read.
+    pub(crate) templates: crate::templates::cache::Cache,
     /// Woken when a message was queued.
     pub mail_wake: tokio::sync::Notify,
 }
@@ -134,6 +136,7 @@ impl App {
             minted: Mutex::default(),
             touched: Mutex::default(),
             exchanges,
+            templates: crate::templates::cache::Cache::default(),
             mail_wake: tokio::sync::Notify::new(),
         });
         app.reload().await?;

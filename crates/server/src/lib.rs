@@ -24,6 +24,7 @@ pub mod sign_ins;
 pub mod sign_ups;
 pub mod strategies;
 pub mod surface;
+pub mod templates;
 pub mod tickets;
 pub mod usage;
 pub mod users;

@@ -4,6 +4,7 @@ use crate::Target;
 use usher_http::form::{self, Form};
 use usher_http::origin::{self, Url};
 use usher_http::{agent, cookie, percent};
+use usher_notify::template::{Escape, Template};
 use usher_server::identifiers::email::{EmailAddress, redacted};
 use usher_types::Timestamp;
 use usher_types::id::UserId;
@@ -348,6 +349,59 @@ pub(super) const ID: Target = Target {
         assert_eq!(id.as_str(), text);
         assert!(text.len() <= 69 && text.starts_with("user_"));
         assert!(text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'));
+        true
+    },
+};
+
+/// A template is read or refused with its line; rendering has its bounds, and what is text stays text in HTML.
+pub(super) const TEMPLATE: Target = Target {
+    name: "template",
+    seeds: || {
+        owned(&[
+            "Hello {{user.name}}! {{#if list}}{{#each list}}{{@index}}{{this}}{{../user.name}}{{/each}}{{else}}none{{/if}}",
+            "{{!-- a --}}{{~{raw}~}}{{{raw}}}{{#with user}}{{name}}{{/with}}{{#unless no}}{{> part}}{{/unless}}",
+        ])
+    },
+    words: &[
+        "{{",
+        "}}",
+        "{{{",
+        "}}}",
+        "{{#each list}}",
+        "{{/each}}",
+        "{{else}}",
+        "{{#if no}}",
+        "{{/if}}",
+        "../",
+        "@index",
+        "{{!--",
+        "--}}",
+        "~",
+        "this.",
+        "user.name",
+        "{{&raw}}",
+        "\n",
+    ],
+    run: |input| {
+        let source = text(input);
+        let template =
+            match Template::parse(&source, &|name| (name == "part").then_some("{{user.name}}")) {
+                Ok(template) => template,
+                Err(e) => {
+                    assert!(e.text.starts_with("line ") && e.text.len() < 500);
+                    return false;
+                }
+            };
+        let data = serde_json::json!({ "user": { "name": "<Ada>" }, "list": ["<", 2, null, [], {}], "no": false, "raw": "<i>" });
+        for escape in [Escape::Html, Escape::Plain] {
+            if let Ok(made) = template.render(&data, escape) {
+                assert!(made.len() <= usher_notify::template::MAX_OUTPUT + source.len() + 64);
+                if escape == Escape::Html && !source.contains('<') {
+                    assert!(!made.contains("<Ada>"));
+                }
+                assert!(usher_notify::plain::of_html(&made).len() <= made.len() * 2 + 1);
+            }
+        }
         true
     },
 };

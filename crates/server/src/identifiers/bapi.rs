@@ -1,6 +1,6 @@
 //! Email addresses, for the operator's servers (contract bapi §2.2).
 use super::email::EmailAddress;
-use super::ops::{self, Place, Standing};
+use super::ops::{self, Place, Standing, Tell};
 use super::resource::EmailResource;
 use crate::cx::Cx;
 use crate::handler;
@@ -18,12 +18,14 @@ const CREATE: &[Field] = &[
     text("email_address", 320).required(),
     flag("verified").about("It counts as verified by the operator."),
     flag("primary").about("It becomes the primary one, as the first one always does."),
-    flag("notify_primary_email_address_changed").about("No mail is sent yet."),
+    flag("notify_primary_email_address_changed")
+        .about("Tell the address that was the primary one."),
 ];
 const UPDATE: &[Field] = &[
     flag("verified").about("It counts as verified by the operator, or as unverified."),
     flag("primary").about("It becomes the primary one; it must be verified."),
-    flag("notify_primary_email_address_changed").about("No mail is sent yet."),
+    flag("notify_primary_email_address_changed")
+        .about("Tell the address that was the primary one."),
 ];
 const ATTEMPT: &[Field] = &[
     text("verification_id", 80)
@@ -126,7 +128,7 @@ impl ServerVerification {
 
 fn place(call: &Call) -> Place {
     if call.form.flag("primary") == Some(true) {
-        Place::Primary
+        Place::Primary(Tell::read(&call.form))
     } else {
         Place::Further
     }
@@ -170,7 +172,7 @@ async fn patch(cx: &Cx, call: &Call) -> Result<Reply> {
 }
 
 async fn delete(cx: &Cx, call: &Call) -> Result<Reply> {
-    let gone = ops::remove(cx, call.param("email_address_id")).await?;
+    let gone = ops::remove(cx, call.param("email_address_id"), Tell::Nobody).await?;
     Reply::json(&DeletedEmailAddress {
         object: "email_address",
         id: gone.id.into(),

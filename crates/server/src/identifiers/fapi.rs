@@ -138,7 +138,7 @@ async fn show(cx: &Cx, call: &Call) -> Result<Reply> {
 async fn delete(cx: &Cx, call: &Call) -> Result<Reply> {
     sessions::ops::acting_in_person(cx).await?;
     let row = own(cx, call).await?;
-    ops::remove(cx, row.id.as_str()).await?;
+    ops::remove(cx, row.id.as_str(), ops::Tell::Previous).await?;
     envelope_json(cx, &row).await
 }
 

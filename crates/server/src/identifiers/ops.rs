@@ -4,6 +4,7 @@ use super::email::{EmailAddress, EmailRow};
 use super::store;
 use crate::audit::{self, Event};
 use crate::cx::Cx;
+use crate::messages;
 use crate::users;
 use crate::users::model::UserRow;
 use crate::users::ops::create::refresh;
@@ -12,6 +13,7 @@ use crate::verifications;
 use crate::verifications::model::VerificationRow;
 use crate::verifications::ops::{Delivery, Outcome};
 use usher_db::Tx;
+use usher_http::form::Form;
 use usher_types::error::codes as refuse;
 use usher_types::id::{IdentificationId, UserId, VerificationId};
 use usher_types::{ApiError, Error, Fault, Result};
@@ -30,10 +32,31 @@ pub enum Standing {
 /// Whether an address becomes the user's primary one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// It does.
-    Primary,
+    /// It does, and this is told.
+    Primary(Tell),
     /// It does not, unless it is the first.
     Further,
+}
+
+/// Who hears that another address is the primary one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tell {
+    /// The address that was: whoever took the account over cannot keep that from its owner.
+    Previous,
+    /// Nobody: the operator does it, and says so.
+    Nobody,
+}
+
+impl Tell {
+    /// What the operator's server asks for.
+    #[must_use]
+    pub fn read(form: &Form) -> Self {
+        if form.flag("notify_primary_email_address_changed") == Some(true) {
+            Self::Previous
+        } else {
+            Self::Nobody
+        }
+    }
 }
 
 /// An id from outside.
@@ -96,6 +119,7 @@ async fn put_new(
     place: Place,
 ) -> Result<EmailRow> {
     let mut found = list::hold(tx, user).await?;
+    let old = primary(&found);
     if found
         .emails
         .iter()
@@ -107,11 +131,14 @@ async fn put_new(
     found.emails.push(row.clone());
     if found.user.primary_email_address_id.is_none() {
         found.user.primary_email_address_id = Some(row.id.clone());
-    } else if place == Place::Primary {
+    } else if place != Place::Further {
         make_primary(&mut found.user, &row)?;
     }
     audit::record(cx, tx, told("email_address.created", &row));
     save(cx, tx, &mut found).await?;
+    if place == Place::Primary(Tell::Previous) {
+        messages::ops::primary_changed(cx, tx, &found.user, old.as_ref()).await?;
+    }
     Ok(row)
 }
 
@@ -129,18 +156,22 @@ pub async fn update(
     let id = parse_id(id)?;
     usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
         let (mut found, mut row) = hold(&mut tx, &id).await?;
+        let old = primary(&found);
         if let Some(standing) = standing {
             check_claim(&mut tx, &row, standing).await?;
             set_standing(cx, &mut row, standing);
             store::update(&mut tx, &row).await.map_err(claimed)?;
         }
-        if place == Place::Primary {
+        if place != Place::Further {
             make_primary(&mut found.user, &row)?;
         }
         put(&mut found.emails, &row);
-        let changes = [standing.map(|_| "verified"), (place == Place::Primary).then_some("primary")];
+        let changes = [standing.map(|_| "verified"), (place != Place::Further).then_some("primary")];
         audit::record(cx, &mut tx, told("email_address.updated", &row).changed(changes.into_iter().flatten()));
         save(cx, &mut tx, &mut found).await?;
+        if place == Place::Primary(Tell::Previous) {
+            messages::ops::primary_changed(cx, &mut tx, &found.user, old.as_ref()).await?;
+        }
         Ok::<_, Error>(row)
     })
 }
@@ -149,10 +180,11 @@ pub async fn update(
 ///
 /// # Errors
 /// 404; 400 `last_required_identification_deletion_failed`.
-pub async fn remove(cx: &Cx, id: &str) -> Result<EmailRow> {
+pub async fn remove(cx: &Cx, id: &str, tell: Tell) -> Result<EmailRow> {
     let id = parse_id(id)?;
     usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
         let (mut found, row) = hold(&mut tx, &id).await?;
+        let old = primary(&found);
         found.emails.retain(|e| e.id != id);
         let demanded = cx.instance.settings.attributes.email_address.required();
         if found.emails.is_empty() && (demanded || found.user.username.is_none()) {
@@ -165,6 +197,9 @@ pub async fn remove(cx: &Cx, id: &str) -> Result<EmailRow> {
             found.user.primary_email_address_id = next.map(|e| e.id.clone());
         }
         save(cx, &mut tx, &mut found).await?;
+        if tell == Tell::Previous {
+            messages::ops::primary_changed(cx, &mut tx, &found.user, old.as_ref()).await?;
+        }
         Ok::<_, Error>(row)
     })
 }
@@ -178,9 +213,11 @@ pub async fn replace(
     user: &UserId,
     address: &EmailAddress,
     standing: Standing,
+    tell: Tell,
 ) -> Result<EmailRow> {
     usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
         let mut found = list::hold(&mut tx, user).await?;
+        let old = primary(&found);
         if store::claimed(&mut tx, address.as_str()).await?.is_some_and(|other| other.user_id != *user) {
             return Err(refuse::identifier_taken("email_address").into());
         }
@@ -210,6 +247,9 @@ pub async fn replace(
         found.user.primary_email_address_id = Some(row.id.clone());
         found.emails.push(row.clone());
         save(cx, &mut tx, &mut found).await?;
+        if tell == Tell::Previous {
+            messages::ops::primary_changed(cx, &mut tx, &found.user, old.as_ref()).await?;
+        }
         Ok::<_, Error>(row)
     })
 }
@@ -221,7 +261,7 @@ pub async fn replace(
 pub async fn prepare(cx: &Cx, id: &str) -> Result<VerificationRow> {
     let id = parse_id(id)?;
     usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
-        let (_, row) = hold(&mut tx, &id).await?;
+        let (found, row) = hold(&mut tx, &id).await?;
         if row.is_verified() {
             return Err(refuse::verification_already_verified().into());
         }
@@ -229,7 +269,7 @@ pub async fn prepare(cx: &Cx, id: &str) -> Result<VerificationRow> {
         let previous = row.verification_id.as_ref();
         // Somebody else's address was added for show: they get no mail, and nothing proves it.
         let others = store::claimed(&mut tx, address.as_str()).await?.is_some();
-        let delivery = if others { Delivery::Pretend } else { Delivery::Send };
+        let delivery = if others { Delivery::Pretend } else { Delivery::Send(found.user.locale.as_deref()) };
         let verification = verifications::ops::start_email_code(cx, &mut tx, "email_code", &address, previous, delivery).await?;
         store::set_verification(&mut tx, &id, &verification.id, cx.now).await?;
         audit::record(cx, &mut tx, told("email_address.verification.code_sent", &row));
@@ -269,6 +309,12 @@ pub async fn attempt(cx: &Cx, id: &str, verification: &str, code: &str) -> Resul
         }
         Ok::<_, Error>(verifications::store::find(&mut tx, &wanted).await?.ok_or_else(missing)?)
     })
+}
+
+/// The user's primary address.
+fn primary(found: &Found) -> Option<EmailRow> {
+    let id = found.user.primary_email_address_id.as_ref()?;
+    found.emails.iter().find(|e| e.id == *id).cloned()
 }
 
 /// An event of an address.

@@ -2,6 +2,7 @@
 //! Every field has a default, so that a stored document of an older version is read by a newer one.
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use usher_notify::catalog::{LOCALES, Slug};
 
 /// Whether an attribute is asked for at sign-up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -286,6 +287,77 @@ pub struct Restrictions {
     pub block_disposable_email_domains: bool,
 }
 
+/// Which security notices users get by mail. A notice that is off is not sent; what it tells of happens all the same.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent switches, one for each message"
+)]
+pub struct Notices {
+    /// The password is another one.
+    pub password_changed: bool,
+    /// There is no password any more.
+    pub password_removed: bool,
+    /// Another address is the primary one; told to the one that was.
+    pub primary_email_address_changed: bool,
+    /// A sign-in on a browser that the user was never signed in on.
+    pub new_device_sign_in: bool,
+    /// A passkey came.
+    pub passkey_added: bool,
+    /// A passkey went.
+    pub passkey_removed: bool,
+    /// A second factor is asked for from now on.
+    pub mfa_enabled: bool,
+    /// No second factor is asked for any more.
+    pub mfa_disabled: bool,
+    /// Failed attempts have locked the account.
+    pub account_locked: bool,
+}
+
+impl Default for Notices {
+    fn default() -> Self {
+        Self {
+            password_changed: true,
+            password_removed: true,
+            primary_email_address_changed: true,
+            new_device_sign_in: true,
+            passkey_added: true,
+            passkey_removed: true,
+            mfa_enabled: true,
+            mfa_disabled: true,
+            account_locked: true,
+        }
+    }
+}
+
+impl Notices {
+    /// True unless the message is a notice that is switched off.
+    #[must_use]
+    pub fn allow(&self, slug: Slug) -> bool {
+        match slug {
+            Slug::PasswordChanged => self.password_changed,
+            Slug::PasswordRemoved => self.password_removed,
+            Slug::PrimaryEmailAddressChanged => self.primary_email_address_changed,
+            Slug::NewDeviceSignIn => self.new_device_sign_in,
+            Slug::PasskeyAdded => self.passkey_added,
+            Slug::PasskeyRemoved => self.passkey_removed,
+            Slug::MfaEnabled => self.mfa_enabled,
+            Slug::MfaDisabled => self.mfa_disabled,
+            Slug::AccountLocked => self.account_locked,
+            Slug::VerificationCode
+            | Slug::ResetPasswordCode
+            | Slug::MagicLinkSignIn
+            | Slug::MagicLinkSignUp
+            | Slug::MagicLinkUserProfile
+            | Slug::Invitation
+            | Slug::OrganizationInvitation
+            | Slug::WaitlistConfirmation
+            | Slug::WaitlistInvitation => true,
+        }
+    }
+}
+
 /// How long things are kept that have ended.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -317,6 +389,8 @@ impl Default for Retention {
 pub struct Settings {
     /// The application's name on pages and in mail.
     pub application_name: String,
+    /// The language of messages to those whose own is not known or not shipped: `en`, `de`, `es`, `fr` or `pt-BR`.
+    pub locale: String,
     /// What a person gives and can sign in with.
     pub attributes: Attributes,
     /// The password policy.
@@ -362,6 +436,8 @@ pub struct Settings {
     pub restrictions: Restrictions,
     /// How often a caller may use an operation.
     pub limits: Limits,
+    /// Which security notices users get by mail.
+    pub notices: Notices,
     /// How long things are kept that have ended.
     pub retention: Retention,
     /// Addresses of the application's own pages.
@@ -372,6 +448,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             application_name: "My application".to_owned(),
+            locale: LOCALES[0].to_owned(),
             attributes: Attributes::default(),
             password: PasswordPolicy::default(),
             username_min_length: 4,
@@ -394,6 +471,7 @@ impl Default for Settings {
             captcha_widget: Widget::Smart,
             restrictions: Restrictions::default(),
             limits: Limits::default(),
+            notices: Notices::default(),
             retention: Retention::default(),
             paths: Paths::default(),
         }
@@ -475,6 +553,10 @@ impl Settings {
             (
                 a.username.enabled() && !a.email_address.enabled() && !a.password.enabled(),
                 "attributes: usernames alone need passwords",
+            ),
+            (
+                !LOCALES.contains(&self.locale.as_str()),
+                "locale must be en, de, es, fr or pt-BR",
             ),
             (
                 self.lockout_max_attempts < 5,

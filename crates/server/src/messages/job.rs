@@ -30,6 +30,7 @@ pub async fn send_due(app: &Arc<App>, mailer: &Mailer) -> Result<usize> {
         let mail = Mail {
             from: message.sender.clone(),
             to: message.recipient.clone(),
+            reply_to: message.reply_to.clone(),
             subject: message.subject.clone().unwrap_or_default(),
             text: message.text_body.clone(),
             html: message.html_body.clone(),

@@ -11,6 +11,7 @@ row! {
         pub channel: String,
         pub recipient: String,
         pub sender: String,
+        pub reply_to: Option<String>,
         pub subject: Option<String>,
         pub text_body: String,
         pub html_body: Option<String>,

@@ -1,23 +1,45 @@
-//! Composing messages.
+//! Composing messages: who is told what. Each is called in the transaction of what it tells about.
 use super::model::MessageRow;
 use super::store;
 use crate::cx::Cx;
-use crate::identifiers::email::EmailAddress;
+use crate::identifiers;
+use crate::identifiers::email::{EmailAddress, EmailRow};
+use crate::templates::{self, Kind, Rendered, Slug};
+use crate::users::model::UserRow;
+use crate::verifications::model::CODE_LIFE_MS;
+use serde_json::{Map, Value, json};
 use usher_db::Tx;
-use usher_notify::Composed;
 use usher_types::Result;
 use usher_types::id::MessageId;
 
-/// Mails a one-time code.
+/// Mails a one-time code: `slug` says what for, `locale` in which language.
 ///
 /// # Errors
 /// The database's.
-pub async fn code(cx: &Cx, tx: &mut Tx, to: &EmailAddress, code: &str) -> Result<()> {
-    let name = &cx.instance.settings.application_name;
-    queue(cx, tx, to, usher_notify::code_mail(name, code), Some(code)).await
+pub async fn code(
+    cx: &Cx,
+    tx: &mut Tx,
+    to: &EmailAddress,
+    slug: Slug,
+    locale: Option<&str>,
+    code: &str,
+) -> Result<()> {
+    let vars = json!({ "otp_code": code, "ttl_minutes": CODE_LIFE_MS / 60_000 });
+    mail(cx, tx, to, slug, locale, vars, Some(code)).await
 }
 
-/// Mails an invitation's link, which can be followed for `days`.
+/// An invitation, for its mail.
+#[derive(Clone, Copy, Debug)]
+pub struct Invited<'a> {
+    /// Where it is accepted.
+    pub link: &'a str,
+    /// Days until it ends.
+    pub days: i64,
+    /// What it carries.
+    pub public_metadata: Option<&'a Map<String, Value>>,
+}
+
+/// Mails an invitation's link.
 ///
 /// # Errors
 /// The database's.
@@ -25,12 +47,17 @@ pub async fn invitation(
     cx: &Cx,
     tx: &mut Tx,
     to: &EmailAddress,
-    link: &str,
-    days: i64,
+    slug: Slug,
+    invited: Invited<'_>,
 ) -> Result<()> {
-    let name = &cx.instance.settings.application_name;
-    let mail = usher_notify::invitation_mail(name, link, days);
-    queue(cx, tx, to, mail, None).await
+    let vars = json!({
+        "action_url": invited.link,
+        "invitation": {
+            "expires_in_days": invited.days, "one_day": invited.days == 1,
+            "public_metadata": invited.public_metadata.cloned().unwrap_or_default(),
+        },
+    });
+    mail(cx, tx, to, slug, None, vars, None).await
 }
 
 /// Confirms a place on the waitlist.
@@ -38,8 +65,109 @@ pub async fn invitation(
 /// # Errors
 /// The database's.
 pub async fn waitlisted(cx: &Cx, tx: &mut Tx, to: &EmailAddress) -> Result<()> {
-    let name = &cx.instance.settings.application_name;
-    queue(cx, tx, to, usher_notify::waitlist_mail(name), None).await
+    mail(
+        cx,
+        tx,
+        to,
+        Slug::WaitlistConfirmation,
+        None,
+        json!({}),
+        None,
+    )
+    .await
+}
+
+/// Tells a user what was done to the account, at the primary address as it stands in the row: nobody hears of it at an
+/// address that was not proved. Nothing where the operator has switched the notice off.
+///
+/// # Errors
+/// The database's.
+pub async fn notice(cx: &Cx, tx: &mut Tx, user: &UserRow, slug: Slug, vars: Value) -> Result<()> {
+    if !cx.instance.settings.notices.allow(slug) {
+        return Ok(());
+    }
+    let Some(id) = &user.primary_email_address_id else {
+        return Ok(());
+    };
+    let row = identifiers::store::find(tx, id).await?;
+    let Some(to) = row
+        .filter(EmailRow::is_verified)
+        .and_then(|row| EmailAddress::parse(&row.email_address))
+    else {
+        return Ok(());
+    };
+    notice_at(cx, tx, &to, user, slug, vars).await
+}
+
+/// Tells the address that was a user's primary one that another one is. `after` is the user as written; nothing where the
+/// address did not change, or was never proved.
+///
+/// # Errors
+/// The database's.
+pub async fn primary_changed(
+    cx: &Cx,
+    tx: &mut Tx,
+    after: &UserRow,
+    old: Option<&EmailRow>,
+) -> Result<()> {
+    let Some(old) = old.filter(|old| {
+        old.is_verified() && after.primary_email_address_id.as_ref() != Some(&old.id)
+    }) else {
+        return Ok(());
+    };
+    let Some(to) = EmailAddress::parse(&old.email_address) else {
+        return Ok(());
+    };
+    let vars = json!({ "primary_email_address": after.primary_email_normal });
+    notice_at(cx, tx, &to, after, Slug::PrimaryEmailAddressChanged, vars).await
+}
+
+/// A notice at an address that was proved.
+async fn notice_at(
+    cx: &Cx,
+    tx: &mut Tx,
+    to: &EmailAddress,
+    user: &UserRow,
+    slug: Slug,
+    mut vars: Value,
+) -> Result<()> {
+    if cx.instance.test_mode() && to.is_test() {
+        return Ok(());
+    }
+    vars["user"] = json!({ "first_name": user.first_name, "last_name": user.last_name });
+    mail(cx, tx, to, slug, user.locale.as_deref(), vars, None).await
+}
+
+async fn mail(
+    cx: &Cx,
+    tx: &mut Tx,
+    to: &EmailAddress,
+    slug: Slug,
+    locale: Option<&str>,
+    vars: Value,
+    code: Option<&str>,
+) -> Result<()> {
+    match templates::render(cx, tx, Kind::Email, slug, locale, vars).await? {
+        Some(mail) => queue(cx, tx, to, mail, code).await,
+        None => Ok(()),
+    }
+}
+
+/// The sender with another name before the `@`: `Usher <no-reply@example.com>`.
+fn sender(configured: &str, name: Option<&str>) -> String {
+    let Some(name) = name else {
+        return configured.to_owned();
+    };
+    let (shown, address) = match configured.split_once('<') {
+        Some((shown, rest)) => (shown, rest.trim_end().trim_end_matches('>')),
+        None => ("", configured),
+    };
+    let domain = address.rsplit_once('@').map_or("", |(_, domain)| domain);
+    if shown.is_empty() {
+        format!("{name}@{domain}")
+    } else {
+        format!("{shown}<{name}@{domain}>")
+    }
 }
 
 /// Puts a mail into the queue, or into the inbox in development.
@@ -47,18 +175,22 @@ async fn queue(
     cx: &Cx,
     tx: &mut Tx,
     to: &EmailAddress,
-    mail: Composed,
+    mail: Rendered,
     code: Option<&str>,
 ) -> Result<()> {
+    let configured = &cx.app.options.mail_from;
     let row = MessageRow {
         instance_id: cx.instance.row.id.clone(),
         id: MessageId::compose(cx.now, &cx.fresh()),
         channel: "email".to_owned(),
         recipient: to.as_str().to_owned(),
-        sender: cx.app.options.mail_from.clone(),
+        sender: sender(configured, mail.from_name.as_deref()),
+        reply_to: mail
+            .reply_to_name
+            .map(|name| sender(configured, Some(&name))),
         subject: Some(mail.subject),
         text_body: mail.text,
-        html_body: Some(mail.html),
+        html_body: mail.html,
         code: code
             .filter(|_| cx.app.options.development)
             .map(str::to_owned),
@@ -75,4 +207,24 @@ async fn queue(
     store::insert(tx, &row).await?;
     cx.app.mail_wake.notify_one();
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_name_before_the_at_is_all_that_changes_of_a_sender() {
+        use super::sender;
+        assert_eq!(
+            sender("Usher <no-reply@example.com>", Some("hello")),
+            "Usher <hello@example.com>"
+        );
+        assert_eq!(
+            sender("no-reply@example.com", Some("hello")),
+            "hello@example.com"
+        );
+        assert_eq!(
+            sender("Usher <no-reply@example.com>", None),
+            "Usher <no-reply@example.com>"
+        );
+    }
 }

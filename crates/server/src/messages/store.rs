@@ -4,7 +4,7 @@ use usher_db::{DbError, Tx, params};
 use usher_types::Timestamp;
 use usher_types::id::MessageId;
 
-const SELECT: &str = "SELECT instance_id, id, channel, recipient, sender, subject, text_body, html_body, code, status, attempts, run_at, created_at FROM messages";
+const SELECT: &str = "SELECT instance_id, id, channel, recipient, sender, reply_to, subject, text_body, html_body, code, status, attempts, run_at, created_at FROM messages";
 
 pub async fn insert(tx: &mut Tx, message: &MessageRow) -> Result<(), DbError> {
     tx.insert("messages", MessageRow::COLUMNS, &message.values())

@@ -3,11 +3,14 @@ use super::model::{MAX, PasskeyRow};
 use super::store;
 use crate::audit::{self, Event};
 use crate::cx::Cx;
+use crate::messages;
+use crate::templates::Slug;
 use crate::users;
 use crate::users::model::UserRow;
 use crate::users::ops::list;
 use crate::verifications::model::VerificationRow;
 use crate::verifications::{ops as verifications, store as verification_store};
+use serde_json::json;
 use usher_crypto::webauthn::{Challenge, Claimed, Party, Refusal};
 use usher_db::Tx;
 use usher_http::agent;
@@ -192,6 +195,8 @@ pub async fn register(cx: &Cx, row: &PasskeyRow, given: &str) -> Result<PasskeyR
         found.user.passkeys += 1;
         users::store::set_passkeys(&mut tx, &row.user_id, found.user.passkeys, cx.now).await?;
         audit::record(cx, &mut tx, Event::new("user.passkey.verified").user(&row.user_id).about(row.id.as_str()));
+        let vars = json!({ "passkey": { "name": row.name } });
+        messages::ops::notice(cx, &mut tx, &found.user, Slug::PasskeyAdded, vars).await?;
         Ok::<_, Error>(Ok(()))
     })?;
     outcome?;
@@ -226,6 +231,8 @@ pub async fn remove(cx: &Cx, user: &UserId, id: &IdentificationId) -> Result<()>
                 return Err(refuse::last_required_identification_deletion_failed().into());
             }
             users::store::set_passkeys(&mut tx, user, found.user.passkeys - 1, cx.now).await?;
+            let vars = json!({ "passkey": { "name": row.name } });
+            messages::ops::notice(cx, &mut tx, &found.user, Slug::PasskeyRemoved, vars).await?;
         }
         store::delete(&mut tx, id).await?;
         audit::record(cx, &mut tx, Event::new("user.passkey.deleted").user(user).about(id.as_str()));

@@ -6,12 +6,15 @@ use super::store;
 use crate::audit::{self, Event};
 use crate::clients::ops as clients;
 use crate::cx::Cx;
+use crate::messages;
 use crate::sessions;
 use crate::sessions::model::SessionRow;
 use crate::strategies::Strategy;
+use crate::templates::Slug;
 use crate::users;
 use crate::users::model::UserRow;
 use crate::users::ops::failures::{self, Failure};
+use serde_json::json;
 use usher_crypto::totp::{self, TotpSecret};
 use usher_db::Tx;
 use usher_http::percent;
@@ -118,6 +121,7 @@ pub async fn verify_totp(
             return Err(refuse::totp_already_enabled().into());
         }
         row.updated_at = cx.now;
+        let before = user.two_factor_enabled();
         user.set_second_factors(true, user.backup_code_enabled, cx.now);
         let codes = if with_codes && !user.backup_code_enabled {
             Some(backup_codes::renew(cx, &mut tx, &mut user).await?.1)
@@ -127,6 +131,7 @@ pub async fn verify_totp(
         users::store::update(&mut tx, &user).await?;
         sessions::store::enrolled(&mut tx, &user.id, Some(&session.id), cx.now).await?;
         audit::record(cx, &mut tx, Event::new("user.totp.verified").user(&user.id).about(row.id.as_str()));
+        tell(cx, &mut tx, &user, before).await?;
         if codes.is_some() {
             audit::record(cx, &mut tx, Event::new("user.backup_codes.created").user(&user.id));
         }
@@ -150,8 +155,10 @@ pub async fn remove_totp(cx: &Cx, user: &UserRow) -> Result<TotpId> {
         let mut held = clients::hold(&mut tx, client).await?;
         let mut user = users::store::find_locked(&mut tx, &user.id).await?.ok_or_else(refuse::authentication_invalid)?;
         let row = store::totp(&mut tx, &user.id).await?.ok_or_else(|| refuse::resource_not_found("authenticator app"))?;
+        let before = user.two_factor_enabled();
         drop_totp(cx, &mut tx, &mut user).await?;
         users::store::update(&mut tx, &user).await?;
+        tell(cx, &mut tx, &user, before).await?;
         audit::record(cx, &mut tx, Event::new("user.totp.deleted").user(&user.id).about(row.id.as_str()));
         clients::rotate(cx, &mut tx, &mut held).await?;
         Ok::<_, Error>((held, row.id))
@@ -171,6 +178,16 @@ async fn drop_totp(cx: &Cx, tx: &mut Tx, user: &mut UserRow) -> Result<()> {
         sessions::store::no_second_factor(tx, &user.id, cx.now).await?;
     }
     Ok(())
+}
+
+/// Tells a user that a second factor is asked for from now on, or no more. `before`: one was.
+async fn tell(cx: &Cx, tx: &mut Tx, user: &UserRow, before: bool) -> Result<()> {
+    let slug = match (before, user.two_factor_enabled()) {
+        (false, true) => Slug::MfaEnabled,
+        (true, false) => Slug::MfaDisabled,
+        (false, false) | (true, true) => return Ok(()),
+    };
+    messages::ops::notice(cx, tx, user, slug, json!({})).await
 }
 
 /// A new set of backup codes in the place of the old one.
@@ -222,6 +239,7 @@ pub async fn remove(cx: &Cx, id: &str, removal: Removal) -> Result<UserId> {
     let id = users::ops::list::parse_id(id)?;
     usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
         let mut user = users::store::find_locked(&mut tx, &id).await?.ok_or_else(|| refuse::resource_not_found("user"))?;
+        let before = user.two_factor_enabled();
         if removal != Removal::BackupCodes {
             drop_totp(cx, &mut tx, &mut user).await?;
         }
@@ -231,6 +249,7 @@ pub async fn remove(cx: &Cx, id: &str, removal: Removal) -> Result<UserId> {
         }
         users::store::update(&mut tx, &user).await?;
         audit::record(cx, &mut tx, Event::new(removal.event()).user(&id));
+        tell(cx, &mut tx, &user, before).await?;
         Ok::<_, Error>(())
     })?;
     Ok(id)

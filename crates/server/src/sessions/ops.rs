@@ -6,10 +6,13 @@ use crate::clients;
 use crate::clients::model::ClientRow;
 use crate::clients::ops::Held;
 use crate::cx::{Acting, Cx};
+use crate::messages;
 use crate::strategies::Strategy;
+use crate::templates::Slug;
 use crate::usage;
 use crate::users;
 use crate::users::model::UserRow;
+use serde_json::json;
 use std::sync::PoisonError;
 use usher_db::Tx;
 use usher_http::agent;
@@ -170,6 +173,7 @@ pub async fn complete(
             audit::record(cx, tx, told("session.replaced", &old));
         }
     }
+    tell_of_new_device(cx, tx, &held.row, user).await?;
     let session = start(cx, tx, &held.row, user, Some(cx.now)).await?;
     let by_password = strategy == Strategy::Password.word();
     users::store::signed_in(tx, &user.id, by_password, cx.now).await?;
@@ -178,6 +182,23 @@ pub async fn complete(
     held.row.authenticated_at = cx.now;
     clients::ops::rotate(cx, tx, held).await?;
     Ok(session)
+}
+
+/// Tells a user of a sign-in on a client on which there was none of theirs before. The first sign-in of all is no news.
+async fn tell_of_new_device(
+    cx: &Cx,
+    tx: &mut Tx,
+    client: &ClientRow,
+    user: &UserRow,
+) -> Result<()> {
+    let wanted = cx.instance.settings.notices.new_device_sign_in;
+    if !wanted
+        || user.last_sign_in_at.is_none()
+        || store::has_been_on(tx, &user.id, &client.id).await?
+    {
+        return Ok(());
+    }
+    messages::ops::notice(cx, tx, user, Slug::NewDeviceSignIn, json!({})).await
 }
 
 /// As [`acting`], for what only the user may do: ways to sign in come, change and go, the account ends. Somebody who acts

@@ -30,6 +30,18 @@ pub async fn insert(tx: &mut Tx, session: &SessionRow) -> Result<(), DbError> {
         .map(drop)
 }
 
+/// The user has, or had, a session on this client.
+pub async fn has_been_on(tx: &mut Tx, user: &UserId, client: &ClientId) -> Result<bool, DbError> {
+    let tenant = tx.tenant().to_owned();
+    let found: Option<(i64,)> = tx
+        .first(
+            "SELECT created_at FROM sessions WHERE instance_id = ? AND client_id = ? AND user_id = ? LIMIT 1",
+            params![tenant, client, user],
+        )
+        .await?;
+    Ok(found.is_some())
+}
+
 /// Ends an active session: true for exactly one caller.
 pub async fn end(
     tx: &mut Tx,

@@ -481,7 +481,7 @@ async fn prepare_code(
         &address,
         previous.as_ref(),
         if send {
-            Delivery::Send
+            Delivery::Send(user.as_ref().and_then(|u| u.locale.as_deref()))
         } else {
             Delivery::Pretend
         },

@@ -482,7 +482,7 @@ pub async fn prepare(cx: &Cx, id: &str, strategy: Strategy) -> Result<SignUpReso
         }
         let address = row.email_address.as_deref().and_then(EmailAddress::parse).ok_or_else(|| refuse::form_param_missing("email_address").at("email_address"))?;
         let previous = row.email_verification_id.clone();
-        let verification = codes::start_email_code(cx, &mut tx, Strategy::EmailCode.word(), &address, previous.as_ref(), Delivery::Send).await?;
+        let verification = codes::start_email_code(cx, &mut tx, Strategy::EmailCode.word(), &address, previous.as_ref(), Delivery::Send(row.locale.as_deref())).await?;
         row.email_verification_id = Some(verification.id);
         row.updated_at = cx.now;
         store::update(&mut tx, &row).await?;

@@ -7,6 +7,7 @@ use crate::cx::Cx;
 use crate::handler;
 use crate::identifiers::email::EmailAddress;
 use crate::route::{Call, Op, Reply};
+use crate::templates::Slug;
 use crate::users;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -39,7 +40,8 @@ const INVITATION: &[Field] = &[
     flag("notify").about("The link is mailed; true when left out."),
     flag("ignore_existing").about("Invite although there is an invitation, or a user, already."),
     int("expires_in_days", 1, 365).about("30 when left out."),
-    word("template_slug", &["invitation", "waitlist_invitation"]).about("Both are one text."),
+    word("template_slug", &["invitation", "waitlist_invitation"])
+        .about("Which mail it is: an invitation, or the end of a wait."),
 ];
 const LIST: &[Field] = &[
     word("status", &["pending", "accepted", "revoked", "expired"])
@@ -212,6 +214,10 @@ async fn post_invitation(cx: &Cx, call: &Call) -> Result<Reply> {
         notify: form.flag("notify") != Some(false),
         ignore_existing: form.flag("ignore_existing") == Some(true),
         days: form.int("expires_in_days").unwrap_or(30),
+        slug: match form.text("template_slug") {
+            Some("waitlist_invitation") => Slug::WaitlistInvitation,
+            _ => Slug::Invitation,
+        },
     };
     let made = ops::invite(cx, &[one]).await?;
     let row = made.first().ok_or_else(refuse::internal_clerk_error)?;

@@ -6,6 +6,7 @@ use crate::cx::Cx;
 use crate::identifiers;
 use crate::identifiers::email::EmailAddress;
 use crate::messages;
+use crate::templates::Slug;
 use crate::users;
 use serde_json::{Map, Value};
 use usher_crypto::digest;
@@ -206,6 +207,8 @@ pub struct Invitation {
     pub ignore_existing: bool,
     /// Days until it expires.
     pub days: i64,
+    /// Which message tells of it.
+    pub slug: Slug,
 }
 
 /// Invites people: all of them or nobody. Existing users are passed over by `ignore_existing` only where one is invited
@@ -274,7 +277,13 @@ pub async fn invite_one(
     store::insert(tx, &row).await?;
     audit::record(cx, tx, told(Kind::Invitation.created(), &row));
     if one.notify {
-        messages::ops::invitation(cx, tx, &one.address, &url(cx, &row), one.days).await?;
+        let link = url(cx, &row);
+        let invited = messages::ops::Invited {
+            link: &link,
+            days: one.days,
+            public_metadata: one.public_metadata.as_ref(),
+        };
+        messages::ops::invitation(cx, tx, &one.address, one.slug, invited).await?;
     }
     Ok(row)
 }

@@ -8,6 +8,7 @@ use crate::clients::fapi::envelope;
 use crate::cx::Cx;
 use crate::handler;
 use crate::identifiers;
+use crate::messages;
 use crate::passkeys;
 use crate::route::{Call, Guard, Op, Reply};
 use crate::sessions;
@@ -238,6 +239,8 @@ async fn change(cx: &Cx, id: &UserId, call: &Call) -> Result<()> {
         refresh(&mut user, &emails);
         store::update(&mut tx, &user).await.map_err(|e| if e.is_unique() { Error::from(refuse::identifier_taken("username")) } else { e.into() })?;
         audit::record(cx, &mut tx, Event::new("user.updated").user(id).changed(user.differs_from(&before)));
+        let old = emails.iter().find(|e| before.primary_email_address_id.as_ref() == Some(&e.id));
+        messages::ops::primary_changed(cx, &mut tx, &user, old).await?;
         Ok::<_, Error>(())
     })
 }

@@ -4,6 +4,8 @@ use super::store;
 use crate::cx::Cx;
 use crate::identifiers::email::EmailAddress;
 use crate::messages;
+use crate::strategies::Strategy;
+use crate::templates::Slug;
 use usher_crypto::digest;
 use usher_crypto::webauthn::CHALLENGE_LIFE_SECS;
 use usher_db::Tx;
@@ -23,9 +25,9 @@ fn code_hash(cx: &Cx, id: &VerificationId, code: &str) -> String {
 
 /// Whether the code goes to a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Delivery {
-    /// It is mailed.
-    Send,
+pub enum Delivery<'a> {
+    /// It is mailed, in the language that the user or the attempt has, where one is known.
+    Send(Option<&'a str>),
     /// Nothing is sent: there is nobody, and the caller must not learn that (enumeration protection).
     Pretend,
 }
@@ -42,7 +44,7 @@ pub async fn start_email_code(
     strategy: &'static str,
     address: &EmailAddress,
     previous: Option<&VerificationId>,
-    delivery: Delivery,
+    delivery: Delivery<'_>,
 ) -> Result<VerificationRow> {
     let test = cx.instance.test_mode() && address.is_test();
     if let Some(id) = previous
@@ -79,7 +81,7 @@ pub async fn start_email_code(
         target: Some(address.as_str().to_owned()),
         mailbox: Some(address.mailbox()),
         // A pretended code matches nothing.
-        code_hash: (delivery == Delivery::Send).then(|| code_hash(cx, &id, &code)),
+        code_hash: (delivery != Delivery::Pretend).then(|| code_hash(cx, &id, &code)),
         attempts: 0,
         verified_at_client: None,
         challenge: None,
@@ -88,8 +90,15 @@ pub async fn start_email_code(
         id,
     };
     store::insert(tx, &row).await?;
-    if delivery == Delivery::Send && !test {
-        messages::ops::code(cx, tx, address, &code).await?;
+    if let Delivery::Send(locale) = delivery
+        && !test
+    {
+        let slug = if strategy == Strategy::ResetPasswordEmailCode.word() {
+            Slug::ResetPasswordCode
+        } else {
+            Slug::VerificationCode
+        };
+        messages::ops::code(cx, tx, address, slug, locale, &code).await?;
     }
     Ok(row)
 }

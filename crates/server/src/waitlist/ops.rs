@@ -7,6 +7,7 @@ use crate::cx::Cx;
 use crate::identifiers::email::EmailAddress;
 use crate::instances::settings::SignUpMode;
 use crate::messages;
+use crate::templates::Slug;
 use crate::tickets;
 use crate::tickets::model::TicketRow;
 use usher_db::Tx;
@@ -105,6 +106,7 @@ pub async fn invite(cx: &Cx, id: &str, ignore_existing: bool) -> Result<(EntryRo
             notify: true,
             ignore_existing,
             days: 30,
+            slug: Slug::WaitlistInvitation,
         };
         tickets::ops::check_invitations(cx, std::slice::from_ref(&one))?;
         let invitation = tickets::ops::invite_one(cx, &mut tx, &one, ignore_existing).await?;

@@ -77,6 +77,7 @@ mod listen;
 mod lists;
 mod lockout;
 mod mfa_sign_in;
+mod notices;
 mod origins;
 mod passkeys;
 mod password_breaches;

@@ -38,7 +38,7 @@ both! {
 
         let invited = server.post(&format!("/v1/waitlist_entries/{}/invite", id(&joined)), json!({})).await.ok();
         assert_eq!((&invited["status"], &invited["invitation"]["status"]), (&json!("invited"), &json!("pending")));
-        assert_eq!(mails(&world, "Your invitation%").await, 1);
+        assert_eq!(mails(&world, "It is your turn%").await, 1);
         let url = invited["invitation"]["url"].as_str().unwrap();
         let ticket = url.split_once("ticket=").unwrap().1;
         let done = browser.post("/v1/client/sign_ups", &[("strategy", "ticket"), ("ticket", ticket), ("password", PASSWORD)]).await.response();

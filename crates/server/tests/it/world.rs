@@ -397,10 +397,10 @@ impl World {
         let digits = |text: &String| {
             text.split(|c: char| !c.is_ascii_digit())
                 .find(|w| w.len() == 6)
-                .unwrap()
-                .to_owned()
+                .map(str::to_owned)
         };
-        rows.iter().map(digits).collect()
+        // Notices carry none.
+        rows.iter().filter_map(digits).collect()
     }
 
     /// A user with a verified address and the usual password.

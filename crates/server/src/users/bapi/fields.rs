@@ -85,7 +85,8 @@ pub(super) const UPDATE: &[Field] = &[
     text("last_name", NAME).about("Null or empty clears it."),
     text("locale", 64).about("Null or empty clears it."),
     text("primary_email_address_id", 80).about("One of the user's verified addresses."),
-    flag("notify_primary_email_address_changed").about("No mail is sent yet."),
+    flag("notify_primary_email_address_changed")
+        .about("Tell the address that was the primary one."),
     text("primary_phone_number_id", 80).about("No user has one yet."),
     text("primary_web3_wallet_id", 80).about("No user has one yet."),
     text("username", NAME).about("Null or empty clears it."),
@@ -142,5 +143,6 @@ pub(super) const REPLACE_EMAIL: &[Field] = &[
         &["verified", "reserved", "unverified"],
     )
     .about("`verified` when left out."),
-    flag("notify_primary_email_address_changed").about("No mail is sent yet."),
+    flag("notify_primary_email_address_changed")
+        .about("Tell the address that was the primary one."),
 ];

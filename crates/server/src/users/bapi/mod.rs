@@ -12,6 +12,7 @@ use crate::handler;
 use crate::identifiers;
 use crate::identifiers::email::EmailAddress;
 use crate::identifiers::ops::Standing;
+use crate::identifiers::ops::Tell;
 use crate::identifiers::resource::EmailResource;
 use crate::route::{Call, Op, Reply};
 use schemars::JsonSchema;
@@ -351,6 +352,7 @@ async fn put_email_address(cx: &Cx, call: &Call) -> Result<Reply> {
         _ => Standing::Verified,
     };
     let user = list::parse_id(call.param("user_id"))?;
-    let row = identifiers::ops::replace(cx, &user, &address, standing).await?;
+    let row =
+        identifiers::ops::replace(cx, &user, &address, standing, Tell::read(&call.form)).await?;
     Reply::json(&EmailResource::new(&row))
 }

@@ -1,6 +1,7 @@
 //! From checked fields to what the use cases take.
 use crate::cx::Cx;
 use crate::identifiers::email::EmailAddress;
+use crate::identifiers::ops::Tell;
 use crate::second_factors::import::Import;
 use crate::users::model::normal_username;
 use crate::users::ops::create::{NewEmail, NewUser, check_username};
@@ -168,6 +169,7 @@ pub(super) fn change(cx: &Cx, form: &Form) -> Result<Change, ApiError> {
         last_name: form.patch("last_name"),
         locale: form.patch("locale"),
         primary_email_address_id: form.text(primary).map(address).transpose()?,
+        tell: Tell::read(form),
         password,
         sessions: if end { Sessions::End } else { Sessions::Keep },
         delete_self_enabled: form.flag("delete_self_enabled"),

@@ -6,8 +6,11 @@
 //! password opens nothing any more until it is replaced.
 use crate::audit::{self, Event};
 use crate::cx::Cx;
+use crate::messages;
+use crate::templates::Slug;
 use crate::users::model::UserRow;
 use crate::users::store;
+use serde_json::json;
 use usher_db::Tx;
 use usher_types::Result;
 
@@ -56,6 +59,8 @@ async fn note_lock(cx: &Cx, tx: &mut Tx, before: &UserRow) -> Result<()> {
     if now.is_some_and(|user| user.is_locked(cx.now)) && !before.is_locked(cx.now) {
         let event = Event::new("user.locked").user(&before.id).by_system();
         audit::record(cx, tx, event.changed(["locked"]));
+        let vars = json!({ "lockout_minutes": cx.instance.settings.lockout_minutes });
+        messages::ops::notice(cx, tx, before, Slug::AccountLocked, vars).await?;
     }
     Ok(())
 }

@@ -6,10 +6,13 @@ use super::moderate::forget_tokens;
 use crate::audit::{self, Event};
 use crate::clients::ops as clients;
 use crate::cx::Cx;
+use crate::messages;
 use crate::sessions;
 use crate::sessions::model::SessionRow;
+use crate::templates::Slug;
 use crate::users::model::UserRow;
 use crate::users::{password, store};
+use serde_json::json;
 use usher_db::Tx;
 use usher_types::error::codes as refuse;
 use usher_types::id::UserId;
@@ -31,7 +34,7 @@ pub async fn put_password(cx: &Cx, tx: &mut Tx, id: &UserId, stored: &str) -> Re
     store::update(tx, &user).await?;
     let event = Event::new("user.password.changed").user(id);
     audit::record(cx, tx, event.changed(["password"]));
-    Ok(())
+    messages::ops::notice(cx, tx, &user, Slug::PasswordChanged, json!({})).await
 }
 
 /// Proves the present password, where there is one; a wrong one counts towards the lock.
@@ -159,6 +162,7 @@ pub async fn remove_password(cx: &Cx, user: &UserRow, current: Option<&str>) -> 
         user.updated_at = cx.now;
         store::update(&mut tx, &user).await?;
         audit::record(cx, &mut tx, Event::new("user.password.deleted").user(&user.id).changed(["password"]));
+        messages::ops::notice(cx, &mut tx, &user, Slug::PasswordRemoved, json!({})).await?;
         clients::rotate(cx, &mut tx, &mut held).await?;
         Ok::<_, Error>(held)
     })?;

@@ -3,9 +3,12 @@ use super::list::{self, Found};
 use super::moderate::{Sessions, end_sessions, forget_tokens};
 use crate::audit::{self, Event};
 use crate::cx::Cx;
+use crate::messages;
 use crate::sessions;
+use crate::templates::Slug;
 use crate::users::model::UserRow;
 use crate::users::store;
+use serde_json::json;
 use usher_types::{Error, Result};
 
 /// Deletes a user for good; addresses and sessions go with the row. The row as it was comes back.
@@ -43,6 +46,7 @@ pub async fn remove_password(cx: &Cx, id: &str, live: Sessions) -> Result<Found>
         found.user.updated_at = cx.now;
         store::update(&mut tx, &found.user).await?;
         audit::record(cx, &mut tx, Event::new("user.password.deleted").user(&id).changed(["password"]));
+        messages::ops::notice(cx, &mut tx, &found.user, Slug::PasswordRemoved, json!({})).await?;
         let ended = match live {
             Sessions::End => end_sessions(cx, &mut tx, &id).await?,
             Sessions::Keep => Vec::new(),

@@ -5,9 +5,13 @@ use super::metadata::{self, How, Metadata};
 use super::moderate::{Sessions, end_sessions, forget_tokens};
 use crate::audit::{self, Event};
 use crate::cx::Cx;
+use crate::identifiers::ops::Tell;
+use crate::messages;
 use crate::second_factors::import::{self, Import};
+use crate::templates::Slug;
 use crate::users::model::{UserRow, normal_username};
 use crate::users::{password, store};
+use serde_json::json;
 use usher_db::Tx;
 use usher_http::form::Patch;
 use usher_types::error::codes as refuse;
@@ -65,6 +69,8 @@ pub struct Change {
     pub locale: Patch<String>,
     /// One of the user's verified addresses.
     pub primary_email_address_id: Option<IdentificationId>,
+    /// Who is told where the primary address changes.
+    pub tell: Tell,
     /// A new password.
     pub password: Option<NewPassword>,
     /// What becomes of the sessions when the password changes.
@@ -145,8 +151,14 @@ pub async fn update(cx: &Cx, id: &str, change: &Change) -> Result<Found> {
         let changes = found.user.differs_from(&before);
         if stored.is_some() {
             audit::record(cx, &mut tx, Event::new("user.password.changed").user(id));
+            // At the address as it was: the change may have brought another one.
+            messages::ops::notice(cx, &mut tx, &before, Slug::PasswordChanged, json!({})).await?;
         }
         audit::record(cx, &mut tx, Event::new("user.updated").user(id).changed(changes));
+        if change.tell == Tell::Previous {
+            let old = found.emails.iter().find(|e| before.primary_email_address_id.as_ref() == Some(&e.id));
+            messages::ops::primary_changed(cx, &mut tx, &found.user, old).await?;
+        }
         Ok::<_, Error>((found, ended))
     })?;
     forget_tokens(cx, &ended);
