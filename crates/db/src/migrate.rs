@@ -9,6 +9,10 @@ pub const ALL: &[(&str, &str)] = &[
         include_str!("../migrations/0001_foundation.sql"),
     ),
     (
+        "0007_domains",
+        include_str!("../migrations/0007_domains.sql"),
+    ),
+    (
         "0008_captcha",
         include_str!("../migrations/0008_captcha.sql"),
     ),
