@@ -26,6 +26,7 @@ pub const ALL: &[Target] = &[
     values::METADATA,
     values::CONFIG,
     values::SETTINGS,
+    values::TEMPLATE,
     secrets::BASE64URL,
     secrets::JWT,
     secrets::SEAL,
@@ -125,6 +126,10 @@ mod tests {
     #[test]
     fn fuzz_settings() {
         brief("settings");
+    }
+    #[test]
+    fn fuzz_template() {
+        brief("template");
     }
     #[test]
     fn fuzz_base64url() {

@@ -1,6 +1,7 @@
 //! Every cryptographic operation of Usher, behind small functions with one way to use each.
 //!
 //! - [`rng`]: random bytes, codes and identifiers ([`rng::Rng`]).
+//! - [`custom`]: keys that an operator brings along: HMAC, RSA, ECDSA ([`custom::CustomKey`]).
 //! - [`digest`]: SHA-2, HMAC, base64url and comparison in constant time.
 //! - [`seal`]: authenticated encryption of secrets at rest under one master key ([`seal::Master`]).
 //! - [`signing`]: RSA keys and RS256 signatures ([`signing::SigningKey`], [`signing::PublicKey`]).
@@ -12,6 +13,7 @@
 //!
 //! Not here: cookies, ids, and where keys are stored.
 
+pub mod custom;
 pub mod digest;
 pub mod jwt;
 pub mod password;

@@ -13,6 +13,10 @@ pub const ALL: &[(&str, &str)] = &[
         include_str!("../migrations/0006_templates_images.sql"),
     ),
     (
+        "0007_domains",
+        include_str!("../migrations/0007_domains.sql"),
+    ),
+    (
         "0008_captcha",
         include_str!("../migrations/0008_captcha.sql"),
     ),

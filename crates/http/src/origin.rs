@@ -1,11 +1,43 @@
 //! Origins (RFC 6454) and URLs, as far as deciding "is this one of ours" needs them: strict, no guessing.
 
-/// An absolute `http` or `https` URL taken apart.
+/// Schemes that are nobody's application: what they name runs in the browser, or is read by it.
+const BROWSERS_OWN: &[&str] = &[
+    "about",
+    "blob",
+    "chrome",
+    "chrome-extension",
+    "content",
+    "data",
+    "edge",
+    "feed",
+    "file",
+    "filesystem",
+    "ftp",
+    "http",
+    "https",
+    "intent",
+    "jar",
+    "javascript",
+    "mailto",
+    "moz-extension",
+    "ms-browser-extension",
+    "resource",
+    "safari-extension",
+    "safari-web-extension",
+    "sms",
+    "tel",
+    "vbscript",
+    "view-source",
+    "ws",
+    "wss",
+];
+
+/// An absolute URL taken apart: of a page (`http`, `https`), or of a native application ([`Url::parse_app`]).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Url {
-    /// `http` or `https`.
+    /// `http` or `https`, or the custom scheme of an application.
     pub scheme: String,
-    /// Lower-case host: a name, an IPv4 address or a bracketed IPv6 address.
+    /// Lower-case host: a name, an IPv4 address or a bracketed IPv6 address. Verbatim, and possibly empty, for applications.
     pub host: String,
     /// Explicit port.
     pub port: Option<u16>,
@@ -36,6 +68,48 @@ impl Url {
             rest: rest.to_owned(),
         })
     }
+    /// Reads the URL of a native application: a custom scheme (RFC 8252 §7.1) with what follows it verbatim, as
+    /// `my-app://callback` or `com.example.app:/callback`. Refuses schemes that browsers give a meaning of their own.
+    #[must_use]
+    pub fn parse_app(text: &str) -> Option<Self> {
+        let printable =
+            |b: u8| (b'!'..=b'~').contains(&b) && !matches!(b, b'\\' | b'"' | b'<' | b'>' | b'`');
+        if text.len() > 4096 || !text.bytes().all(printable) {
+            return None;
+        }
+        let (scheme, after) = text.split_once(':')?;
+        let named = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'+');
+        let fits = scheme.starts_with(|c: char| c.is_ascii_lowercase())
+            && scheme.bytes().all(named)
+            && !scheme.bytes().any(|b| b.is_ascii_uppercase());
+        if !fits || BROWSERS_OWN.contains(&scheme) {
+            return None;
+        }
+        let (host, rest) = match after.strip_prefix("//") {
+            Some(after) => {
+                let end = after.find(['/', '?', '#']).unwrap_or(after.len());
+                after.split_at(end)
+            }
+            None => ("", after),
+        };
+        let has_host = after.starts_with("//");
+        let fits = if has_host {
+            !host.is_empty() && !host.contains('@')
+        } else {
+            rest.starts_with('/')
+        };
+        fits.then(|| Self {
+            scheme: scheme.to_owned(),
+            host: host.to_owned(),
+            port: None,
+            rest: rest.to_owned(),
+        })
+    }
+    /// True for pages in a browser, false for native applications.
+    #[must_use]
+    pub fn is_page(&self) -> bool {
+        matches!(self.scheme.as_str(), "http" | "https")
+    }
     /// `scheme://host[:port]`, default ports left out.
     #[must_use]
     pub fn origin(&self) -> String {
@@ -52,6 +126,9 @@ impl Url {
     /// The URL as it is sent to a browser: the origin in its one form, and at least `/` after it.
     #[must_use]
     pub fn href(&self) -> String {
+        if !self.is_page() {
+            return self.before_rest() + &self.rest;
+        }
         let rest = if self.rest.is_empty() {
             "/"
         } else {
@@ -66,14 +143,24 @@ impl Url {
             .rest
             .split_once('#')
             .map_or((self.rest.as_str(), None), |(b, f)| (b, Some(f)));
-        let path = if before.is_empty() { "/" } else { before };
+        let path = if before.is_empty() && self.is_page() {
+            "/"
+        } else {
+            before
+        };
         let join = if path.contains('?') { '&' } else { '?' };
         let tail = fragment.map(|f| format!("#{f}")).unwrap_or_default();
         format!(
             "{}{path}{join}{name}={}{tail}",
-            self.origin(),
+            self.before_rest(),
             crate::percent::encode(value)
         )
+    }
+    fn before_rest(&self) -> String {
+        if !self.is_page() && self.host.is_empty() {
+            return format!("{}:", self.scheme);
+        }
+        self.origin()
     }
 }
 
@@ -214,6 +301,55 @@ mod tests {
             "[::1]",
         ] {
             assert_eq!(registrable(none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn urls_of_applications_are_taken_verbatim_and_those_of_browsers_are_not() {
+        for good in [
+            "my-app://oauth-callback",
+            "com.example.app:/oauth2redirect",
+            "exp://192.168.1.5:8081/--/callback",
+            "my-app://Callback/x?y=1#z",
+        ] {
+            let url = Url::parse_app(good).expect(good);
+            assert_eq!((url.href().as_str(), url.is_page()), (good, false));
+        }
+        let url = Url::parse_app("my-app://callback#x").expect("a URL");
+        assert_eq!(url.with_query("a", "b c"), "my-app://callback?a=b%20c#x");
+        let url = Url::parse_app("com.example.app:/cb?x=1").expect("a URL");
+        assert_eq!(url.with_query("a", "b"), "com.example.app:/cb?x=1&a=b");
+        for bad in [
+            "javascript:alert(1)",
+            "javascript:/alert(1)",
+            "javascript://x/%0aalert(1)",
+            "JavaScript://x",
+            "data:text/html,x",
+            "data:/x",
+            "vbscript:/x",
+            "file:///etc/passwd",
+            "blob:https://a.com/x",
+            "view-source:/x",
+            "intent://scan/#Intent;scheme=x;end",
+            "http://a.com",
+            "https:/a.com",
+            "my-app:x",
+            "my-app:",
+            "my-app://",
+            "my-app:///x",
+            "my-app://a@b",
+            "my-app://a\\b",
+            "my-app://a b",
+            "my-app://a\r\nb",
+            "1app://x",
+            "My-App://x",
+            "my_app://x",
+            "://x",
+            "x",
+            "",
+            " my-app://x",
+        ] {
+            assert_eq!(Url::parse_app(bad), None, "{bad:?}");
         }
     }
 }

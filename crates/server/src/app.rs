@@ -1,6 +1,8 @@
 //! What a process has: the database, the keys, the clock, the hashing pool, the instances it serves.
+use crate::instances::loaded::Parts;
 use crate::instances::{Instance, store};
 use crate::limits::bucket::Limiter;
+use crate::redirect_urls;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -164,10 +166,13 @@ impl App {
                 loaded.push(Arc::clone(instance));
                 continue;
             }
-            let keys = store::signing_keys(&mut tx, &row.id).await?;
+            let parts = Parts {
+                signing_keys: store::signing_keys(&mut tx, &row.id).await?,
+                redirect_urls: redirect_urls::store::urls(&mut tx, row.id.as_str()).await?,
+            };
             loaded.push(Arc::new(Instance::load(
                 row,
-                &keys,
+                parts,
                 &self.master,
                 &self.options,
             )?));

@@ -11,11 +11,13 @@ pub mod config;
 pub mod cx;
 pub mod identifiers;
 pub mod instances;
+pub mod jwt_templates;
 pub mod limits;
 pub mod listen;
 pub mod messages;
 pub mod openapi;
 pub mod passkeys;
+pub mod redirect_urls;
 pub mod route;
 pub mod second_factors;
 pub mod serve;
@@ -56,6 +58,9 @@ pub fn operations() -> impl Iterator<Item = &'static route::Op> {
         waitlist::bapi::OPS,
         identifiers::bapi::OPS,
         identifiers::fapi::OPS,
+        redirect_urls::bapi::OPS,
+        jwt_templates::bapi::OPS,
+        jwt_templates::fapi::OPS,
         passkeys::fapi::OPS,
         passkeys::bapi::OPS,
         second_factors::fapi::OPS,

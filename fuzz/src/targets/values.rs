@@ -6,6 +6,7 @@ use http::{HeaderMap, HeaderValue, Method};
 use serde_json::{Map, Value};
 use usher_server::config::Config;
 use usher_server::instances::settings::Settings;
+use usher_server::jwt_templates::render::render;
 use usher_server::surface::{Incoming, body};
 use usher_server::users::ops::metadata::merge;
 use usher_types::json;
@@ -209,5 +210,64 @@ pub(super) const SETTINGS: Target = Target {
         let again: Settings = serde_json::from_str(&written).expect("settings are read back");
         assert_eq!(serde_json::to_string(&again).ok(), Some(written));
         settings.check().is_ok()
+    },
+};
+
+/// Bytes of claims that a token may have, in this target.
+const BUDGET: usize = 4096;
+
+/// What a template says fits its bounds, has the template's shape, and holds nothing of what the data's texts would be as
+/// templates: rendering is done once.
+pub(super) const TEMPLATE: Target = Target {
+    name: "template",
+    seeds: || {
+        owned(&[
+            "{{user.id}}",
+            "a {{ user.name || user.none || 'x' }} b",
+            "{{user.none || '}}'}}",
+            "{{user.meta.a}}{{user.meta}}",
+            "{{user.evil}} {{",
+        ])
+    },
+    words: &[
+        "{{",
+        "}}",
+        "'",
+        "||",
+        ".",
+        " ",
+        "user",
+        "user.id",
+        "user.evil",
+        "user.meta",
+        "id",
+        "'x'",
+    ],
+    run: |input| {
+        let data = serde_json::json!({ "user": { "id": "u1", "name": "Ada", "evil": "{{user.secret}}", "secret": "\u{1}S\u{1}", "meta": { "a": [1, { "b": null }] } } });
+        let template = text(input).replace("secret", "");
+        let claims = Map::from_iter([
+            ("a".to_owned(), Value::from(template.as_str())),
+            (
+                "b".to_owned(),
+                Value::from(vec![template.as_str(), "{{user.id}}"]),
+            ),
+        ]);
+        let Some(said) = render(&claims, &data, BUDGET) else {
+            return false;
+        };
+        let written = serde_json::to_string(&said).expect("JSON");
+        assert!(written.len() <= BUDGET);
+        assert_eq!(said.keys().collect::<Vec<_>>(), ["a", "b"]);
+        assert_eq!(said["b"][0], said["a"]);
+        assert_eq!(said["b"][1], "u1");
+        let through_the_data = template.contains("user}}") || template.contains("user ");
+        if !through_the_data && !written.contains("\"secret\"") {
+            assert!(!written.contains("\\u0001S"), "{template:?}: {written}");
+        }
+        if !template.contains("{{") {
+            assert_eq!(said["a"], template.as_str());
+        }
+        true
     },
 };

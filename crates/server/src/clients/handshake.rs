@@ -6,7 +6,7 @@ use crate::route::{Call, Reply};
 use crate::sessions::model::SessionRow;
 use crate::sessions::token;
 use crate::surface::browser::{COOKIE_LIFE_SECS, origin_allowed, shared_domain};
-use crate::{sessions, users};
+use crate::{redirect_urls, sessions, users};
 use serde::{Deserialize, Serialize};
 use usher_crypto::digest;
 use usher_crypto::jwt::Category;
@@ -19,16 +19,31 @@ use usher_types::{Error, Fault, Result};
 /// Seconds a nonce lives. Parallel requests of one page load read it, so it is not consumed.
 const NONCE_LIFE_SECS: i64 = 60;
 
-/// A redirect target: an absolute http(s) URL of an allowed origin. The one check on every redirect.
+/// A redirect target: an absolute http(s) URL of an allowed origin, or exactly one of the URLs that the operator listed,
+/// which may be a native application's. The one check on every redirect.
 ///
 /// # Errors
 /// 422 `invalid_redirect_url`, `redirect_url_not_associated_with_instance`.
 pub fn redirect_target(cx: &Cx, text: &str) -> Result<Url> {
-    let url = Url::parse(text).ok_or_else(|| refuse::invalid_redirect_url().at("redirect_url"))?;
-    if !origin_allowed(cx, &url.origin()) {
+    let url = redirect_urls::model::canonical(text)
+        .ok_or_else(|| refuse::invalid_redirect_url().at("redirect_url"))?;
+    let own = url.is_page() && origin_allowed(cx, &url.origin());
+    if !own && !cx.instance.lists_redirect(&url) {
         return Err(refuse::redirect_url_not_associated_with_instance()
             .at("redirect_url")
             .into());
+    }
+    Ok(url)
+}
+
+/// As [`redirect_target`], where cookies are to be set at the target: a page.
+///
+/// # Errors
+/// As [`redirect_target`]; 422 `invalid_redirect_url` for native applications.
+pub fn page_target(cx: &Cx, text: &str) -> Result<Url> {
+    let url = redirect_target(cx, text)?;
+    if !url.is_page() {
+        return Err(refuse::invalid_redirect_url().at("redirect_url").into());
     }
     Ok(url)
 }
@@ -178,7 +193,7 @@ pub async fn payload(cx: &Cx, nonce: &str) -> Result<Vec<String>> {
 /// # Errors
 /// 422 for redirect targets that are not this instance's.
 pub async fn answer(cx: &Cx, call: &Call) -> Result<Reply> {
-    let target = redirect_target(cx, call.form.text("redirect_url").unwrap_or_default())?;
+    let target = page_target(cx, call.form.text("redirect_url").unwrap_or_default())?;
     let place = Place {
         secure: target.scheme == "https",
         domain: shared_domain(cx),

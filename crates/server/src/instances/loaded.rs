@@ -5,6 +5,7 @@ use super::model::{InstanceRow, SigningKeyRow};
 use super::settings::Settings;
 use crate::app::Options;
 use bytes::Bytes;
+use std::collections::HashSet;
 use usher_crypto::digest;
 use usher_crypto::seal::Master;
 use usher_http::origin;
@@ -83,6 +84,17 @@ pub struct Instance {
     pub pepper: [u8; 32],
     /// The portal's origin.
     pub portal_origin: String,
+    /// Redirect targets beyond its origins, each a whole URL.
+    redirect_urls: HashSet<String>,
+}
+
+/// What an instance is made of besides its row.
+#[derive(Clone, Debug, Default)]
+pub struct Parts {
+    /// Its signing keys.
+    pub signing_keys: Vec<SigningKeyRow>,
+    /// Redirect targets beyond its origins.
+    pub redirect_urls: Vec<String>,
 }
 
 impl Instance {
@@ -92,14 +104,14 @@ impl Instance {
     /// A key that does not open or parse: a wrong master key, or a damaged row.
     pub fn load(
         row: InstanceRow,
-        signing: &[SigningKeyRow],
+        parts: Parts,
         master: &Master,
         options: &Options,
     ) -> Result<Self> {
         let scheme = options.scheme;
         let settings: Settings = serde_json::from_str(&row.settings)?;
         let data_key = data_key(&row, master)?;
-        let keys = Keyring::load(signing, &data_key)?;
+        let keys = Keyring::load(&parts.signing_keys, &data_key)?;
         let (name, port) = origin::split_host(&row.host)
             .ok_or_else(|| Fault::new(format!("instance {}: bad host", row.id)))?;
         let root_domain = origin::registrable(&name).map(str::to_owned);
@@ -125,6 +137,7 @@ impl Instance {
             issuer,
             root_domain,
             scheme,
+            redirect_urls: parts.redirect_urls.into_iter().collect(),
             keys,
             data_key,
             settings,
@@ -142,6 +155,12 @@ impl Instance {
     #[must_use]
     pub fn test_mode(&self) -> bool {
         self.is_development() && self.settings.test_mode
+    }
+
+    /// The operator listed this very URL as a redirect target.
+    #[must_use]
+    pub fn lists_redirect(&self, url: &origin::Url) -> bool {
+        self.redirect_urls.contains(&url.href())
     }
 
     /// A host below the root domain is one of those that the operator listed, where a list is.

@@ -21,6 +21,14 @@ const SILENT: &[(&str, &str)] = &[
         "RefreshSession",
         "replaces a refresh token by its successor; a second use ends the session, and that is recorded",
     ),
+    (
+        "CreateSessionTokenFromTemplate",
+        "signs a token; the session stays what it is",
+    ),
+    (
+        "createSessionTokenWithTemplate",
+        "signs a token and notes activity once a minute",
+    ),
     ("VerifyClient", "reads"),
     ("VerifyPassword", "reads"),
     ("VerifySession", "reads"),
@@ -191,6 +199,28 @@ async fn tickets(log: &mut Ledger, user: &str) {
     }
 }
 
+async fn places_and_templates(log: &mut Ledger) {
+    let server = log.world.server();
+    let url = json!({ "url": "my-app://callback" });
+    let made = log
+        .told("CreateRedirectURL", server.post("/v1/redirect_urls", url))
+        .await;
+    let path = format!("/v1/redirect_urls/{}", text(&made["id"]));
+    log.told("DeleteRedirectURL", server.delete(&path)).await;
+    let template = json!({ "name": "t", "claims": {} });
+    let made = log
+        .told(
+            "CreateJWTTemplate",
+            server.post("/v1/jwt_templates", template),
+        )
+        .await;
+    let path = format!("/v1/jwt_templates/{}", text(&made["id"]));
+    let other = json!({ "name": "u", "claims": {} });
+    log.told("UpdateJWTTemplate", server.patch(&path, other))
+        .await;
+    log.told("DeleteJWTTemplate", server.delete(&path)).await;
+}
+
 async fn waitlist(log: &mut Ledger) {
     log.world
         .settings(|s| s.sign_up_mode = SignUpMode::Waitlist)
@@ -234,6 +264,7 @@ async fn by_server(log: &mut Ledger) {
     let user = format!("/v1/users/{id}");
     tickets(log, &id).await;
     waitlist(log).await;
+    places_and_templates(log).await;
     log.told(
         "UpdateUser",
         server.patch(&user, json!({ "first_name": "Ada" })),

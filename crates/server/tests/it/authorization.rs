@@ -17,6 +17,8 @@ struct Ids {
     blocked: String,
     event: String,
     tickets: Vec<String>,
+    redirect_url: String,
+    template: String,
 }
 
 async fn ids(world: &World) -> Ids {
@@ -60,7 +62,13 @@ async fn ids(world: &World) -> Ids {
         let made = server.post(path, body).await.ok();
         tickets.push(made["id"].as_str().unwrap().to_owned());
     }
+    let url = json!({ "url": "my-app://callback" });
+    let redirect_url = server.post("/v1/redirect_urls", url).await.ok()["id"].clone();
+    let template = json!({ "name": "template", "claims": {} });
+    let template = server.post("/v1/jwt_templates", template).await.ok()["id"].clone();
     Ids {
+        redirect_url: redirect_url.as_str().unwrap().to_owned(),
+        template: template.as_str().unwrap().to_owned(),
         event,
         allowed,
         blocked,
@@ -91,6 +99,9 @@ fn path(op: &Op, ids: &Ids) -> String {
         "{actor_token_id}" => ids.tickets[1].clone(),
         "{waitlist_entry_id}" => ids.tickets[3].clone(),
         "{invitation_id}" => ids.tickets[2].clone(),
+        "{redirect_url_id}" => ids.redirect_url.clone(),
+        "{template_id}" => ids.template.clone(),
+        "{template_name}" => "template".to_owned(),
         other => {
             assert!(
                 !other.starts_with('{'),
@@ -157,13 +168,14 @@ both! {
                 "VerifyPassword" => json!({ "password": "x" }),
                 "AttemptEmailAddressVerification" => json!({ "verification_id": "ver_x", "code": "1" }),
                 "ReplaceUserEmailAddress" => json!({ "email_address": "x@example.com" }),
+                "UpdateJWTTemplate" => json!({ "name": "x", "claims": {} }),
                 "VerifySession" => json!({ "token": "x" }),
                 "RefreshSession" => json!({ "expired_token": "x", "refresh_token": "x", "request_origin": "https://a.example" }),
                 _ => json!({}),
             };
             let body = if matches!(op.method, "GET" | "DELETE") { Bytes::new() } else { Bytes::from(bodies.to_string()) };
             let answer = world.unchanged(foreign.send(op.method, &path(op, &ids), Some("application/json"), body.clone())).await;
-            let random = path(op, &ids).replace(&ids.user, "user_x").replace(&ids.email, "idn_x").replace(&ids.session, "sess_x").replace(&ids.client, "client_x").replace(&ids.sign_up, "sua_x").replace(&ids.event, "1:evt_x").replace(&ids.allowed, "alid_x").replace(&ids.blocked, "blid_x").replace(&ids.tickets[0], "sit_x").replace(&ids.tickets[1], "act_x").replace(&ids.tickets[2], "inv_x").replace(&ids.tickets[3], "wle_x");
+            let random = path(op, &ids).replace(&ids.user, "user_x").replace(&ids.email, "idn_x").replace(&ids.session, "sess_x").replace(&ids.client, "client_x").replace(&ids.sign_up, "sua_x").replace(&ids.event, "1:evt_x").replace(&ids.allowed, "alid_x").replace(&ids.blocked, "blid_x").replace(&ids.tickets[0], "sit_x").replace(&ids.tickets[1], "act_x").replace(&ids.tickets[2], "inv_x").replace(&ids.tickets[3], "wle_x").replace(&ids.redirect_url, "ru_x").replace(&ids.template, "jtmp_x");
             let nothing = world.unchanged(foreign.send(op.method, &random, Some("application/json"), body)).await;
             assert_eq!((answer.status, answer.codes()), (nothing.status, nothing.codes()), "{}", answer.asked);
             assert_eq!(answer.json()["errors"], nothing.json()["errors"], "{}", answer.asked);

@@ -41,7 +41,7 @@ fn value<'a>(directives: &'a [String], name: &str) -> &'a str {
 }
 
 /// Redirects that lead elsewhere, or could be read so.
-const TRICKS: &[&str] = &[
+pub(crate) const TRICKS: &[&str] = &[
     "https://evil.example/",
     "http://evil.example",
     "//evil.example/",

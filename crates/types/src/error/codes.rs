@@ -285,6 +285,10 @@ refusals! {
     redirect_url_not_associated_with_instance() = 422, "redirect_url_not_associated_with_instance", "Redirect URL not allowed", "The redirect URL does not belong to this instance.";
     /// A redirect that is no URL.
     invalid_redirect_url() = 422, "invalid_redirect_url", "Invalid redirect URL", "The redirect URL is not a valid absolute URL.";
+    /// A redirect whose scheme no redirect may have.
+    prohibited_redirect_url() = 422, "prohibited_redirect_url", "Prohibited redirect URL", "URLs with this scheme can't be redirected to.";
+    /// A template that would say what only this server says.
+    jwt_template_reserved_claim(claim) = 400, "jwt_template_reserved_claim", "Reserved claim", "The claim {claim} is reserved and can't be in a template.";
     /// A handshake nonce that is unknown or too old.
     invalid_handshake() = 400, "invalid_handshake", "Invalid handshake", "The handshake is unknown or has expired.";
     /// No client with this token.

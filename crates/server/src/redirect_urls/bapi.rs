@@ -1,0 +1,151 @@
+//! `/v1/redirect_urls`, for the operator's servers (contract bapi §2.12).
+use super::model::RedirectUrlRow;
+use super::{ops, store};
+use crate::cx::Cx;
+use crate::handler;
+use crate::route::{Call, Op, Reply};
+use schemars::JsonSchema;
+use serde::Serialize;
+use usher_http::form::{Field, flag, int, text};
+use usher_types::Result;
+use usher_types::error::codes as refuse;
+
+const PAGE: &[Field] = &[
+    flag("paginated")
+        .query()
+        .about("Answer `{data, total_count}` instead of an array."),
+    int("limit", 1, 500)
+        .query()
+        .about("URLs at most; 10 when left out."),
+    int("offset", 0, i64::MAX).query(),
+];
+const URL: &[Field] = &[text("url", 2048).required().about(
+    "A whole URL: https, or the custom scheme of a native application; http for this machine only.",
+)];
+
+/// What is served.
+pub const OPS: &[Op] = &[
+    Op::bapi(
+        "GET",
+        "/v1/redirect_urls",
+        "ListRedirectURLs",
+        handler!(get_list),
+    )
+    .fields(PAGE)
+    .answers::<RedirectUrls>(),
+    Op::bapi(
+        "POST",
+        "/v1/redirect_urls",
+        "CreateRedirectURL",
+        handler!(post),
+    )
+    .fields(URL)
+    .answers::<RedirectUrl>(),
+    Op::bapi(
+        "GET",
+        "/v1/redirect_urls/{redirect_url_id}",
+        "GetRedirectURL",
+        handler!(get),
+    )
+    .answers::<RedirectUrl>(),
+    Op::bapi(
+        "DELETE",
+        "/v1/redirect_urls/{redirect_url_id}",
+        "DeleteRedirectURL",
+        handler!(delete),
+    )
+    .answers::<DeletedRedirectUrl>(),
+];
+
+/// An allowed redirect target.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "RedirectURL")]
+pub struct RedirectUrl {
+    /// `redirect_url`.
+    pub object: &'static str,
+    /// `ru_…`.
+    pub id: String,
+    /// In its one form.
+    pub url: String,
+    /// Unix ms.
+    pub created_at: i64,
+    /// Unix ms.
+    pub updated_at: i64,
+}
+
+impl RedirectUrl {
+    fn new(row: &RedirectUrlRow) -> Self {
+        Self {
+            object: "redirect_url",
+            id: row.id.clone(),
+            url: row.url.clone(),
+            created_at: row.created_at.0,
+            updated_at: row.updated_at.0,
+        }
+    }
+}
+
+/// Redirect URLs: an array, or a page.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(untagged)]
+#[schemars(rename = "RedirectURLs")]
+pub enum RedirectUrls {
+    /// Newest first.
+    Plain(Vec<RedirectUrl>),
+    /// With `paginated=true`.
+    Paginated {
+        /// Newest first.
+        data: Vec<RedirectUrl>,
+        /// How many there are.
+        total_count: i64,
+    },
+}
+
+/// A redirect URL that is gone.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "DeletedRedirectURL")]
+pub struct DeletedRedirectUrl {
+    /// `redirect_url`.
+    pub object: &'static str,
+    /// Its id.
+    pub id: String,
+    /// True.
+    pub deleted: bool,
+}
+
+async fn get_list(cx: &Cx, call: &Call) -> Result<Reply> {
+    let form = &call.form;
+    let (limit, offset) = (
+        form.int("limit").unwrap_or(10),
+        form.int("offset").unwrap_or(0),
+    );
+    let mut tx = cx.read().await?;
+    let rows = store::page(&mut tx, limit, offset).await?;
+    let data = rows.iter().map(RedirectUrl::new).collect();
+    if form.flag("paginated") != Some(true) {
+        return Reply::json(&RedirectUrls::Plain(data));
+    }
+    let total_count = store::count(&mut tx).await?;
+    Reply::json(&RedirectUrls::Paginated { data, total_count })
+}
+
+async fn post(cx: &Cx, call: &Call) -> Result<Reply> {
+    let row = ops::add(cx, call.form.text("url").unwrap_or_default()).await?;
+    Reply::json(&RedirectUrl::new(&row))
+}
+
+async fn get(cx: &Cx, call: &Call) -> Result<Reply> {
+    let row = store::find(&mut cx.read().await?, call.param("redirect_url_id")).await?;
+    let row = row.ok_or_else(|| refuse::resource_not_found("redirect URL"))?;
+    Reply::json(&RedirectUrl::new(&row))
+}
+
+async fn delete(cx: &Cx, call: &Call) -> Result<Reply> {
+    let id = call.param("redirect_url_id");
+    ops::remove(cx, id).await?;
+    Reply::json(&DeletedRedirectUrl {
+        object: "redirect_url",
+        id: id.to_owned(),
+        deleted: true,
+    })
+}
