@@ -11,7 +11,7 @@ const SERVER: &str = "crates/server/src/";
 const OWNERS: &[(&str, &[&str])] = &[
     ("access", &["listed_identifiers"]),
     ("audit", &["audit_heads", "audit_logs"]),
-    ("clients", &["clients", "handshakes"]),
+    ("clients", &["client_trusts", "clients", "handshakes"]),
     ("identifiers", &["email_addresses"]),
     (
         "instances",
@@ -25,6 +25,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ),
     ("messages", &["messages"]),
     ("passkeys", &["passkeys"]),
+    ("reverifications", &["reverifications"]),
     ("second_factors", &["backup_codes", "totps"]),
     (
         "sessions",

@@ -3,10 +3,13 @@ use crate::db::{Db, DbError, DbErrorKind};
 use crate::params;
 
 /// The migrations of this build, in order. Append only; a text that was released is never edited.
-pub const ALL: &[(&str, &str)] = &[(
-    "0001_foundation",
-    include_str!("../migrations/0001_foundation.sql"),
-)];
+pub const ALL: &[(&str, &str)] = &[
+    (
+        "0001_foundation",
+        include_str!("../migrations/0001_foundation.sql"),
+    ),
+    ("0004_steps", include_str!("../migrations/0004_steps.sql")),
+];
 
 fn digest(text: &str) -> String {
     aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes())
