@@ -16,6 +16,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     (
         "clients",
         &[
+            "client_trusts",
             "clients",
             "handshakes",
             "satellite_links",
@@ -38,6 +39,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("messages", &["messages"]),
     ("passkeys", &["passkeys"]),
     ("redirect_urls", &["redirect_urls"]),
+    ("reverifications", &["reverifications"]),
     ("second_factors", &["backup_codes", "totps"]),
     (
         "sessions",

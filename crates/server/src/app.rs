@@ -66,7 +66,8 @@ pub struct Metrics {
 pub struct Minted {
     pub(crate) jwt: Arc<str>,
     pub(crate) minted_at: Timestamp,
-    pub(crate) stamp: i64,
+    /// What it says beyond whose it is: of another state another one is made.
+    pub(crate) stamp: [i64; 4],
     pub(crate) kid: String,
 }
 

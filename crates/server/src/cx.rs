@@ -105,6 +105,8 @@ pub struct Cx {
     pub client: Option<ClientRow>,
     /// Several client cookies came, and none was believed: the browser's own is among them and is left alone.
     pub ambiguous: bool,
+    /// The operation that was asked for, by its id; empty in jobs.
+    pub operation: &'static str,
     /// `_clerk_session_id`: which session of the client acts.
     pub acting_session: Option<String>,
     /// A testing token came: no rate limit and no captcha stand in the way (contract fapi §9.2). Credentials do.
@@ -133,6 +135,7 @@ impl Cx {
             caller: Caller::default(),
             client: None,
             ambiguous: false,
+            operation: "",
             acting_session: None,
             testing: false,
             acting: Mutex::default(),

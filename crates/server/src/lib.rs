@@ -18,6 +18,7 @@ pub mod messages;
 pub mod openapi;
 pub mod passkeys;
 pub mod redirect_urls;
+pub mod reverifications;
 pub mod route;
 pub mod second_factors;
 pub mod serve;
@@ -47,6 +48,7 @@ pub fn operations() -> impl Iterator<Item = &'static route::Op> {
         clients::bapi::OPS,
         sessions::fapi::OPS,
         sessions::bapi::OPS,
+        reverifications::fapi::OPS,
         sign_ins::fapi::OPS,
         sign_ups::fapi::OPS,
         sign_ups::bapi::OPS,

@@ -7,6 +7,7 @@ use crate::access::ops::{self as access, Door};
 use crate::clients::fapi::envelope;
 use crate::cx::Cx;
 use crate::handler;
+use crate::reverifications::ops as reverifications;
 use crate::route::{Call, Guard, Op, Reply};
 use crate::sessions;
 use crate::strategies::Strategy;
@@ -113,7 +114,7 @@ async fn list(cx: &Cx, _: &Call) -> Result<Reply> {
 }
 
 async fn add(cx: &Cx, call: &Call) -> Result<Reply> {
-    let (_, user) = sessions::ops::acting_in_person(cx).await?;
+    let (_, user) = reverifications::acting(cx).await?;
     if !cx.instance.settings.attributes.email_address.enabled() {
         return Err(refuse::form_param_unknown("email_address")
             .at("email_address")
@@ -136,7 +137,7 @@ async fn show(cx: &Cx, call: &Call) -> Result<Reply> {
 }
 
 async fn delete(cx: &Cx, call: &Call) -> Result<Reply> {
-    sessions::ops::acting_in_person(cx).await?;
+    reverifications::acting(cx).await?;
     let row = own(cx, call).await?;
     ops::remove(cx, row.id.as_str(), ops::Tell::Previous).await?;
     envelope_json(cx, &row).await

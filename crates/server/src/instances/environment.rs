@@ -111,7 +111,7 @@ pub fn document(row: &InstanceRow, settings: &Settings, portal: &str, options: &
             "first_factors": factors, "second_factors": second_factors, "email_address_verification_strategies": ["email_code"],
             "single_session_mode": settings.single_session_mode, "enhanced_email_deliverability": false,
             "test_mode": development && settings.test_mode, "cookieless_dev": false, "url_based_session_syncing": false,
-            "claimed_at": null, "reverification": false,
+            "claimed_at": null, "reverification": settings.reverification,
             "native_settings": {
                 "object": "native_settings", "api_enabled": false, "trusted_device_sign_in_enabled": false,
                 "trusted_device_enrollment_prompt_after_sign_in_enabled": false, "trusted_device_enrollment_prompt_after_sign_up_enabled": false,
@@ -151,7 +151,7 @@ pub fn document(row: &InstanceRow, settings: &Settings, portal: &str, options: &
             },
             "social": {},
             "saml": disabled, "enterprise_sso": disabled,
-            "sign_in": { "second_factor": { "required": false } },
+            "sign_in": { "second_factor": { "required": settings.second_factor_required } },
             "sign_up": {
                 "captcha_enabled": captcha.is_some(), "captcha_widget_type": settings.captcha_widget.word(), "custom_action_required": false, "progressive": true,
                 "mode": mode, "legal_consent_enabled": false,
@@ -163,7 +163,7 @@ pub fn document(row: &InstanceRow, settings: &Settings, portal: &str, options: &
                 "block_disposable_email_domains": { "enabled": r.block_disposable_email_domains },
             },
             "password_settings": {
-                "disable_hibp": !settings.hibp, "disable_password_reverification": true, "min_length": p.floor(), "max_length": p.max_length,
+                "disable_hibp": !settings.hibp, "disable_password_reverification": p.disable_password_reverification, "min_length": p.floor(), "max_length": p.max_length,
                 "require_special_char": p.require_special_char, "require_numbers": p.require_numbers, "require_uppercase": p.require_uppercase,
                 "require_lowercase": p.require_lowercase, "show_zxcvbn": p.show_zxcvbn, "min_zxcvbn_strength": p.min_zxcvbn_strength,
                 "enforce_hibp_on_sign_in": p.enforce_hibp_on_sign_in,

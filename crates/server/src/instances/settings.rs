@@ -164,6 +164,9 @@ pub struct PasswordPolicy {
     pub enforce_hibp_on_sign_in: bool,
     /// What becomes of a new password when the breach service does not answer.
     pub without_breach_check: Unchecked,
+    /// A change of password always takes the present one, never a proof of the last ten minutes in its place: for
+    /// applications with forms of their own, as the official one does not ask for it where reverification is on.
+    pub disable_password_reverification: bool,
     /// bcrypt's cost, 10 at least.
     pub bcrypt_cost: u32,
 }
@@ -200,6 +203,7 @@ impl Default for PasswordPolicy {
             min_zxcvbn_strength: 0,
             enforce_hibp_on_sign_in: false,
             without_breach_check: Unchecked::Accept,
+            disable_password_reverification: false,
             bcrypt_cost: 10,
         }
     }
@@ -413,6 +417,10 @@ pub struct Settings {
     pub enumeration_protection: bool,
     /// `password` or `otp`: which factor a sign-in shows first.
     pub preferred_sign_in_strategy: String,
+    /// What changes ways to sign in, signs others out or ends the account needs a proof of the last ten minutes.
+    pub reverification: bool,
+    /// Every user sets a second factor up: until then sessions are pending.
+    pub second_factor_required: bool,
     /// Users may delete themselves.
     pub delete_self: bool,
     /// Where people find help.
@@ -460,6 +468,8 @@ impl Default for Settings {
             test_mode: true,
             enumeration_protection: false,
             preferred_sign_in_strategy: "password".to_owned(),
+            reverification: true,
+            second_factor_required: false,
             delete_self: true,
             support_email: String::new(),
             allowed_origins: Vec::new(),
@@ -549,6 +559,10 @@ impl Settings {
             (
                 a.backup_code && !a.authenticator_app,
                 "attributes: backup_code needs authenticator_app, which it stands in for",
+            ),
+            (
+                self.second_factor_required && !a.authenticator_app,
+                "second_factor_required needs attributes.authenticator_app",
             ),
             (
                 a.username.enabled() && !a.email_address.enabled() && !a.password.enabled(),

@@ -99,6 +99,12 @@ fn frontend(id: &str) -> &'static [Rule] {
         "attemptSignUpsVerification" => {
             const { &[ANONYMOUS, attempted("sign_up_verification", "sign_up_id")] }
         }
+        "attemptSessionReverificationFirstFactor" => {
+            const { &[attempted("reverification_first", "session_id")] }
+        }
+        "attemptSessionReverificationSecondFactor" => {
+            const { &[attempted("reverification_second", "session_id")] }
+        }
         "verifyEmailAddress" => const { &[attempted("address_verification", "email_id")] },
         "postClient"
         | "verifyClient"
@@ -150,6 +156,6 @@ mod tests {
                 }
             }
         }
-        assert_eq!(limited, 10);
+        assert_eq!(limited, 12);
     }
 }

@@ -5,6 +5,7 @@ use super::resource::PasskeyResource;
 use crate::clients::fapi::envelope;
 use crate::cx::Cx;
 use crate::handler;
+use crate::reverifications::ops as reverifications;
 use crate::route::{Call, Guard, Op, Reply};
 use crate::sessions;
 use crate::users::model::UserRow;
@@ -88,8 +89,15 @@ async fn acting(cx: &Cx) -> Result<UserRow> {
     Ok(user)
 }
 
-async fn create(cx: &Cx, _: &Call) -> Result<Reply> {
+/// As [`acting`], with a proof of the last minutes. What makes a passkey was asked for with one: its answer needs no other.
+async fn reverified(cx: &Cx) -> Result<UserRow> {
     let user = acting(cx).await?;
+    reverifications::acting(cx).await?;
+    Ok(user)
+}
+
+async fn create(cx: &Cx, _: &Call) -> Result<Reply> {
+    let user = reverified(cx).await?;
     let (row, verification) = ops::create(cx, &user).await?;
     envelope(cx, PasskeyResource::under_way(&row, &verification, cx.now)).await
 }
@@ -119,7 +127,7 @@ async fn rename(cx: &Cx, call: &Call) -> Result<Reply> {
 }
 
 async fn delete(cx: &Cx, call: &Call) -> Result<Reply> {
-    acting(cx).await?;
+    reverified(cx).await?;
     let row = own(cx, call).await?;
     ops::remove(cx, &row.user_id, &row.id).await?;
     let client = crate::clients::resource::current(cx).await?;

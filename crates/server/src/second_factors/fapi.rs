@@ -4,6 +4,7 @@ use super::resource::{BackupCodesResource, TotpResource};
 use crate::clients::fapi::envelope;
 use crate::cx::Cx;
 use crate::handler;
+use crate::reverifications::ops as reverifications;
 use crate::route::{Call, Guard, Op, Reply};
 use crate::sessions;
 use serde_json::json;
@@ -49,7 +50,7 @@ pub const OPS: &[Op] = &[
 ];
 
 async fn begin(cx: &Cx, _: &Call) -> Result<Reply> {
-    let (_, user) = sessions::ops::acting_in_person(cx).await?;
+    let (_, user) = reverifications::acting(cx).await?;
     envelope(cx, ops::begin_totp(cx, &user).await?).await
 }
 
@@ -61,7 +62,7 @@ async fn verify(cx: &Cx, call: &Call) -> Result<Reply> {
 
 /// What was proved once in this session is what may be taken away: an address or a password alone is not enough.
 async fn delete(cx: &Cx, _: &Call) -> Result<Reply> {
-    let (session, user) = sessions::ops::acting_in_person(cx).await?;
+    let (session, user) = reverifications::acting(cx).await?;
     sessions::ops::check_second_factor(&session, &user)?;
     let id = ops::remove_totp(cx, &user).await?;
     let client = crate::clients::resource::current(cx).await?;
@@ -71,7 +72,7 @@ async fn delete(cx: &Cx, _: &Call) -> Result<Reply> {
 }
 
 async fn renew_backup_codes(cx: &Cx, _: &Call) -> Result<Reply> {
-    let (session, user) = sessions::ops::acting_in_person(cx).await?;
+    let (session, user) = reverifications::acting(cx).await?;
     sessions::ops::check_second_factor(&session, &user)?;
     let (id, codes) = ops::renew_backup_codes(cx, &user).await?;
     envelope(cx, BackupCodesResource::new(&id, codes, cx.now)).await

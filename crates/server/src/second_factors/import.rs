@@ -142,7 +142,7 @@ pub async fn put(cx: &Cx, tx: &mut Tx, user: &mut UserRow, import: &Stored) -> R
         };
         store::put_totp(tx, &row).await?;
         user.set_second_factors(true, user.backup_code_enabled, cx.now);
-        sessions::store::enrolled(tx, &user.id, None, cx.now).await?;
+        sessions::ops::enrolled(cx, tx, &user.id, None).await?;
     }
     if let Some(codes) = &import.backup_codes {
         let hash = |code: &Code| match code {

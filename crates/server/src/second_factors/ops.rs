@@ -108,7 +108,7 @@ pub async fn verify_totp(
         .as_ref()
         .ok_or_else(refuse::authentication_invalid)?;
     let with_codes = cx.instance.settings.attributes.backup_code;
-    let (held, row, codes) = usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
+    let (held, row, codes, ended) = usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
         let mut held = clients::hold(&mut tx, client).await?;
         let mut user = users::store::find_locked(&mut tx, &user.id).await?.ok_or_else(refuse::authentication_invalid)?;
         let mut row = store::totp(&mut tx, &user.id).await?.ok_or_else(|| refuse::resource_not_found("authenticator app"))?;
@@ -129,16 +129,17 @@ pub async fn verify_totp(
             None
         };
         users::store::update(&mut tx, &user).await?;
-        sessions::store::enrolled(&mut tx, &user.id, Some(&session.id), cx.now).await?;
+        let ended = sessions::ops::enrolled(cx, &mut tx, &user.id, Some(&session.id)).await?;
         audit::record(cx, &mut tx, Event::new("user.totp.verified").user(&user.id).about(row.id.as_str()));
         tell(cx, &mut tx, &user, before).await?;
         if codes.is_some() {
             audit::record(cx, &mut tx, Event::new("user.backup_codes.created").user(&user.id));
         }
         clients::rotate(cx, &mut tx, &mut held).await?;
-        Ok::<_, Error>((held, row, codes))
+        Ok::<_, Error>((held, row, codes, ended))
     })?;
     clients::announce(cx, &held, None);
+    users::ops::moderate::forget_tokens(cx, &ended);
     Ok(TotpResource::verified(&row, codes))
 }
 
@@ -176,6 +177,9 @@ async fn drop_totp(cx: &Cx, tx: &mut Tx, user: &mut UserRow) -> Result<()> {
         store::delete_backup_codes(tx, &user.id).await?;
         user.set_second_factors(user.totp_enabled, false, cx.now);
         sessions::store::no_second_factor(tx, &user.id, cx.now).await?;
+        if cx.instance.settings.second_factor_required {
+            sessions::store::needs_mfa(tx, &user.id, cx.now).await?;
+        }
     }
     Ok(())
 }

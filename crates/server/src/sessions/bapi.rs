@@ -6,6 +6,7 @@ mod store;
 use super::model::{STATUSES, SessionRow};
 use super::ops;
 use super::resource::{ServerSession, TokenResource};
+use super::tasks::Proof;
 use crate::audit::{self, Event};
 use crate::cx::Cx;
 use crate::handler;
@@ -220,7 +221,7 @@ async fn post(cx: &Cx, call: &Call) -> Result<Reply> {
         ops::check_user(cx, &found.user)?;
         let held = clients::ops::create(cx, &mut tx).await?;
         // Nobody proved a factor, so the session says that none was.
-        let session = ops::start(cx, &mut tx, &held.row, &found.user, None).await?;
+        let session = ops::start(cx, &mut tx, &held.row, &found.user, None, Proof::Ordinary).await?;
         clients::store::sessions_changed(&mut tx, &held.row.id, Some(&session.id), cx.now).await?;
         Ok::<_, Error>(session)
     })?;
@@ -258,7 +259,7 @@ async fn verify(cx: &Cx, call: &Call) -> Result<Reply> {
     let session = find(cx, call.param("session_id")).await?;
     let token = call.form.text("token").unwrap_or_default();
     if super::token::session_of(cx, token).as_ref() != Some(&session.id)
-        || !session.is_live(cx.now, &cx.instance.settings)
+        || !session.is_active(cx.now, &cx.instance.settings)
     {
         return Err(refuse::invalid_session_token().at("token").into());
     }

@@ -6,6 +6,7 @@ use crate::clients;
 use crate::clients::fapi::envelope;
 use crate::cx::Cx;
 use crate::handler;
+use crate::reverifications::ops as reverifications;
 use crate::route::{Call, Guard, Op, Reply};
 use crate::users;
 use usher_http::form::{Field, flag, text, word};
@@ -215,7 +216,7 @@ async fn active(cx: &Cx, _: &Call) -> Result<Reply> {
 
 /// Ends another session of the same user, on whatever client; the own one too, which signs out here.
 async fn revoke(cx: &Cx, call: &Call) -> Result<Reply> {
-    let (_, user) = ops::acting(cx).await?;
+    let (acting, user) = ops::acting(cx).await?;
     let not_found = || refuse::resource_not_found("session");
     let id = SessionId::parse(call.param("session_id")).ok_or_else(not_found)?;
     let mut tx = cx.read().await?;
@@ -224,6 +225,10 @@ async fn revoke(cx: &Cx, call: &Call) -> Result<Reply> {
         .filter(|s| s.user_id == user.id && s.is_live(cx.now, &cx.instance.settings))
         .ok_or_else(not_found)?;
     drop(tx);
+    // The own session may always go: that is signing out.
+    if session.id != acting.id {
+        reverifications::check(cx, &acting, &user)?;
+    }
     let client = cx
         .client
         .as_ref()

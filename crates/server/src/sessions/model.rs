@@ -1,4 +1,5 @@
 //! A session's row and its pure rules.
+use super::tasks;
 use crate::instances::settings::Settings;
 use usher_db::row;
 use usher_types::Timestamp;
@@ -25,6 +26,10 @@ row! {
         pub device_type: Option<String>,
         pub is_mobile: bool,
         pub ip_address: Option<String>,
+        pub city: Option<String>,
+        pub country: Option<String>,
+        pub needs_reset_password: bool,
+        pub needs_setup_mfa: bool,
         pub last_active_at: Timestamp,
         pub expire_at: Timestamp,
         pub abandon_at: Timestamp,
@@ -56,7 +61,7 @@ pub const STATUSES: &[&str] = &[
 
 impl SessionRow {
     /// The status as it is now: an active session past its lifetime is expired, one without activity for too long is
-    /// abandoned.
+    /// abandoned, one with something left to do is pending.
     #[must_use]
     pub fn status_at(&self, now: Timestamp, settings: &Settings) -> &str {
         if self.status != "active" {
@@ -69,17 +74,54 @@ impl SessionRow {
         if idle > 0 && now.since(self.last_active_at) > idle * 1000 {
             return "abandoned";
         }
+        if !tasks::left(self, settings).is_empty() {
+            return "pending";
+        }
         "active"
     }
-    /// Active now.
+    /// Not ended: active or pending.
     #[must_use]
     pub fn is_live(&self, now: Timestamp, settings: &Settings) -> bool {
+        matches!(self.status_at(now, settings), "active" | "pending")
+    }
+    /// Active: its user is signed in.
+    #[must_use]
+    pub fn is_active(&self, now: Timestamp, settings: &Settings) -> bool {
         self.status_at(now, settings) == "active"
     }
     /// A second factor was proved in this session, at some time.
     #[must_use]
     pub fn has_second_factor(&self) -> bool {
         self.second_factor_at.is_some_and(|at| at > NEVER_PROVED)
+    }
+    /// A session of the tests of pure functions: nothing is proved, and it has a day to go.
+    #[cfg(test)]
+    pub(crate) fn for_tests(now: Timestamp) -> Self {
+        Self {
+            instance_id: InstanceId::trusted("ins_x".into()),
+            id: SessionId::trusted("sess_x".into()),
+            client_id: ClientId::trusted("client_x".into()),
+            user_id: UserId::trusted("user_x".into()),
+            status: "active".to_owned(),
+            actor: None,
+            last_active_organization_id: None,
+            first_factor_at: None,
+            second_factor_at: None,
+            browser_name: None,
+            browser_version: None,
+            device_type: None,
+            is_mobile: false,
+            ip_address: None,
+            city: None,
+            country: None,
+            needs_reset_password: false,
+            needs_setup_mfa: false,
+            last_active_at: now,
+            expire_at: now.plus_secs(24 * 3600),
+            abandon_at: now.plus_secs(24 * 3600),
+            created_at: now,
+            updated_at: now,
+        }
     }
     /// `fva` (contract fapi §6.1): whole minutes since the first and the second factor; -1 where there is none.
     #[must_use]

@@ -1,6 +1,7 @@
 //! Sessions: starting, touching, minting.
 use super::model::{NEVER_PROVED, SessionRow};
 use super::store;
+use super::tasks::{self, Proof};
 use crate::audit::{self, Event};
 use crate::clients;
 use crate::clients::model::ClientRow;
@@ -54,7 +55,7 @@ pub fn check_second_factor(session: &SessionRow, user: &UserRow) -> Result<()> {
     Ok(())
 }
 
-/// Inserts a session of `user` on `client`.
+/// Inserts a session of `user` on `client`; pending where something is left to do.
 ///
 /// # Errors
 /// The database's.
@@ -64,8 +65,10 @@ pub async fn start(
     client: &ClientRow,
     user: &UserRow,
     first_factor_at: Option<Timestamp>,
+    proof: Proof,
 ) -> Result<SessionRow> {
-    let row = fresh(cx, client, user, first_factor_at);
+    let mut row = fresh(cx, client, user, first_factor_at);
+    tasks::assign(&mut row, &cx.instance.settings, user, proof);
     store::insert(tx, &row).await?;
     usage::ops::note(tx, &row, cx.now).await?;
     audit::record(cx, tx, told("session.created", &row));
@@ -96,6 +99,10 @@ fn fresh(
         device_type: seen.device_type,
         is_mobile: seen.is_mobile,
         ip_address: (!cx.request.ip.is_empty()).then(|| cx.request.ip.clone()),
+        city: None,
+        country: None,
+        needs_reset_password: false,
+        needs_setup_mfa: false,
         last_active_at: cx.now,
         expire_at: cx.now.plus_secs(life),
         abandon_at: cx.now.plus_secs(life * 4),
@@ -166,6 +173,21 @@ pub async fn complete(
     user: &UserRow,
     strategy: &str,
 ) -> Result<SessionRow> {
+    complete_by(cx, tx, held, user, strategy, Proof::Ordinary).await
+}
+
+/// As [`complete`], where the proof may have been two in one.
+///
+/// # Errors
+/// As [`complete`].
+pub async fn complete_by(
+    cx: &Cx,
+    tx: &mut Tx,
+    held: &mut Held,
+    user: &UserRow,
+    strategy: &str,
+    proof: Proof,
+) -> Result<SessionRow> {
     check_user(cx, user)?;
     for old in clients::ops::live_sessions(cx, tx, &held.row.id).await? {
         if cx.instance.settings.single_session_mode || old.user_id == user.id {
@@ -174,7 +196,7 @@ pub async fn complete(
         }
     }
     tell_of_new_device(cx, tx, &held.row, user).await?;
-    let session = start(cx, tx, &held.row, user, Some(cx.now)).await?;
+    let session = start(cx, tx, &held.row, user, Some(cx.now), proof).await?;
     let by_password = strategy == Strategy::Password.word();
     users::store::signed_in(tx, &user.id, by_password, cx.now).await?;
     clients::store::sessions_changed(tx, &held.row.id, Some(&session.id), cx.now).await?;
@@ -215,10 +237,10 @@ pub async fn acting_in_person(cx: &Cx) -> Result<(SessionRow, UserRow)> {
 }
 
 /// The live session of the browser's client that this request acts for: the one named by `_clerk_session_id`, else the
-/// last active one. Its user is neither banned nor gone.
+/// last active one. Its user is neither banned nor gone. A pending one may do what its task needs.
 ///
 /// # Errors
-/// 401 without one.
+/// 401 without one; 403 for what a pending one may not do.
 pub async fn acting(cx: &Cx) -> Result<(SessionRow, UserRow)> {
     let client = cx
         .client
@@ -242,6 +264,9 @@ pub async fn acting(cx: &Cx) -> Result<(SessionRow, UserRow)> {
         return Err(refuse::authentication_invalid().into());
     }
     note_acting(cx, &session);
+    if !tasks::may(&session, &cx.instance.settings, cx.operation) {
+        return Err(refuse::authorization_invalid().into());
+    }
     Ok((session, user))
 }
 
@@ -388,6 +413,33 @@ pub async fn end_of_user(
         audit::record(cx, tx, told("session.revoked", session));
     }
     stamp_clients(cx, tx, &ended).await?;
+    Ok(ended)
+}
+
+/// The user has a second factor from now on, and `proved` is the session that has proved it. Sessions that waited for one
+/// proved the first factor alone: they end, or whoever guessed a password would be let in by the user's own enrolment. The
+/// sessions that ended; forget their tokens after the commit.
+///
+/// # Errors
+/// The database's.
+pub async fn enrolled(
+    cx: &Cx,
+    tx: &mut Tx,
+    user: &UserId,
+    proved: Option<&SessionId>,
+) -> Result<Vec<SessionRow>> {
+    let settings = &cx.instance.settings;
+    let mut ended = store::of_user(tx, user).await?;
+    ended.retain(|session| {
+        Some(&session.id) != proved
+            && tasks::left(session, settings).contains(&tasks::Task::SetupMfa)
+    });
+    for session in &ended {
+        store::end(tx, &session.id, "revoked", cx.now).await?;
+        audit::record(cx, tx, told("session.revoked", session));
+    }
+    stamp_clients(cx, tx, &ended).await?;
+    store::enrolled(tx, user, proved, cx.now).await?;
     Ok(ended)
 }
 

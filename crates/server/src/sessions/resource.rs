@@ -1,6 +1,6 @@
 //! The wire's session, for browsers and for servers (contract fapi §8.2, bapi appendix B).
 use super::model::SessionRow;
-use super::token;
+use super::{tasks, token};
 use crate::clients::model::ClientRow;
 use crate::cx::Cx;
 use crate::users::model::UserRow;
@@ -33,6 +33,26 @@ impl TokenResource {
     }
 }
 
+/// What is left to do in a session.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "SessionTask")]
+pub struct TaskResource {
+    /// `reset-password`, `setup-mfa`.
+    pub key: &'static str,
+}
+
+impl TaskResource {
+    /// Those of a session that is pending.
+    fn left(cx: &Cx, session: &SessionRow) -> Option<Vec<Self>> {
+        let settings = &cx.instance.settings;
+        if session.status_at(cx.now, settings) != "pending" {
+            return None;
+        }
+        let left = tasks::left(session, settings);
+        Some(left.iter().map(|task| Self { key: task.key() }).collect())
+    }
+}
+
 /// A session as its browser sees it.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Session")]
@@ -54,8 +74,8 @@ pub struct SessionResource {
     pub last_active_token: Option<TokenResource>,
     /// Who acts as this user, if somebody does.
     pub actor: Option<Value>,
-    /// Nothing is left to do.
-    pub tasks: Option<Vec<Value>>,
+    /// What is left to do, next one first; null where nothing is.
+    pub tasks: Option<Vec<TaskResource>>,
     /// None yet.
     pub last_active_organization_id: Option<String>,
     /// The user.
@@ -128,7 +148,7 @@ impl SessionResource {
                 .actor
                 .as_deref()
                 .and_then(|a| serde_json::from_str(a).ok()),
-            tasks: None,
+            tasks: TaskResource::left(cx, session),
             last_active_organization_id: session.last_active_organization_id.clone(),
             user: None,
             public_user_data: Some(PublicUserData::new(user, &cx.instance)),
@@ -220,8 +240,8 @@ pub struct ServerSession {
     pub updated_at: i64,
     /// Unix ms.
     pub created_at: i64,
-    /// Nothing is left to do.
-    pub tasks: Option<Vec<Value>>,
+    /// What is left to do, next one first; null where nothing is.
+    pub tasks: Option<Vec<TaskResource>>,
 }
 
 impl ServerSession {
@@ -245,7 +265,7 @@ impl ServerSession {
             abandon_at: session.abandon_at.0,
             updated_at: session.updated_at.0,
             created_at: session.created_at.0,
-            tasks: None,
+            tasks: TaskResource::left(cx, session),
         }
     }
 }

@@ -5,11 +5,11 @@ use usher_db::{DbError, Tx, params};
 use usher_types::Timestamp;
 use usher_types::id::{ClientId, SessionId, UserId};
 
-const SELECT: &str = "SELECT instance_id, id, client_id, user_id, status, actor, last_active_organization_id, first_factor_at, second_factor_at, browser_name, browser_version, device_type, is_mobile, ip_address, last_active_at, expire_at, abandon_at, created_at, updated_at FROM sessions";
+const SELECT: &str = "SELECT instance_id, id, client_id, user_id, status, actor, last_active_organization_id, first_factor_at, second_factor_at, browser_name, browser_version, device_type, is_mobile, ip_address, city, country, needs_reset_password, needs_setup_mfa, last_active_at, expire_at, abandon_at, created_at, updated_at FROM sessions";
 
 pub async fn find(tx: &mut Tx, id: &SessionId) -> Result<Option<SessionRow>, DbError> {
     let tenant = tx.tenant().to_owned();
-    tx.first("SELECT instance_id, id, client_id, user_id, status, actor, last_active_organization_id, first_factor_at, second_factor_at, browser_name, browser_version, device_type, is_mobile, ip_address, last_active_at, expire_at, abandon_at, created_at, updated_at FROM sessions WHERE instance_id = ? AND id = ?", params![tenant, id]).await
+    tx.first("SELECT instance_id, id, client_id, user_id, status, actor, last_active_organization_id, first_factor_at, second_factor_at, browser_name, browser_version, device_type, is_mobile, ip_address, city, country, needs_reset_password, needs_setup_mfa, last_active_at, expire_at, abandon_at, created_at, updated_at FROM sessions WHERE instance_id = ? AND id = ?", params![tenant, id]).await
 }
 
 /// The sessions of a client that have not ended, oldest first.
@@ -83,7 +83,7 @@ pub async fn prove(
 }
 
 /// The user has a second factor from now on: `proved` is the session that has proved it; to the others it is one that they
-/// never have, which is not the same as none.
+/// never proved, which is not the same as none. Nobody waits for one any more.
 pub async fn enrolled(
     tx: &mut Tx,
     user: &UserId,
@@ -92,13 +92,25 @@ pub async fn enrolled(
 ) -> Result<(), DbError> {
     let tenant = tx.tenant().to_owned();
     let proved = proved.map_or("", SessionId::as_str);
-    tx.run("UPDATE sessions SET second_factor_at = CASE WHEN id = ? THEN CAST(? AS BIGINT) ELSE 0 END, updated_at = ? WHERE instance_id = ? AND user_id = ? AND status = 'active'", params![proved, now, now, tenant, user]).await.map(drop)
+    tx.run("UPDATE sessions SET second_factor_at = CASE WHEN id = ? THEN CAST(? AS BIGINT) ELSE 0 END, needs_setup_mfa = ?, updated_at = ? WHERE instance_id = ? AND user_id = ? AND status = 'active'", params![proved, now, false, now, tenant, user]).await.map(drop)
 }
 
 /// The user has no second factor any more.
 pub async fn no_second_factor(tx: &mut Tx, user: &UserId, now: Timestamp) -> Result<(), DbError> {
     let tenant = tx.tenant().to_owned();
     tx.run("UPDATE sessions SET second_factor_at = NULL, updated_at = ? WHERE instance_id = ? AND user_id = ? AND status = 'active'", params![now, tenant, user]).await.map(drop)
+}
+
+/// A new password was set: no live session of the user waits for it any more.
+pub async fn password_reset(tx: &mut Tx, user: &UserId, now: Timestamp) -> Result<(), DbError> {
+    let tenant = tx.tenant().to_owned();
+    tx.run("UPDATE sessions SET needs_reset_password = ?, updated_at = ? WHERE instance_id = ? AND user_id = ? AND status = 'active' AND needs_reset_password", params![false, now, tenant, user]).await.map(drop)
+}
+
+/// The user has no second factor, and the instance demands one: the user's own live sessions wait for it.
+pub async fn needs_mfa(tx: &mut Tx, user: &UserId, now: Timestamp) -> Result<(), DbError> {
+    let tenant = tx.tenant().to_owned();
+    tx.run("UPDATE sessions SET needs_setup_mfa = ?, updated_at = ? WHERE instance_id = ? AND user_id = ? AND status = 'active' AND actor IS NULL", params![true, now, tenant, user]).await.map(drop)
 }
 
 /// Keeps a refresh token for an origin.

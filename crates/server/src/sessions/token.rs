@@ -68,7 +68,11 @@ pub fn mint(
         cx.app.rng.base62(20),
         iat - SKEW_SECS,
         session.id,
-        session.status,
+        if session.is_active(cx.now, &cx.instance.settings) {
+            "active"
+        } else {
+            "pending"
+        },
         session.user_id,
     );
     if let Some(actor) = &session.actor {
@@ -96,7 +100,13 @@ pub fn mint_or_reuse(
     client_authenticated_at: Timestamp,
 ) -> Result<String> {
     let key = (session.id.as_str().to_owned(), azp.to_owned());
-    let stamp = session.updated_at.0.max(client_authenticated_at.0);
+    let at = |time: Option<Timestamp>| time.map_or(-1, |at| at.0);
+    let stamp = [
+        session.updated_at.0.max(client_authenticated_at.0),
+        at(session.first_factor_at),
+        at(session.second_factor_at),
+        i64::from(session.is_active(cx.now, &cx.instance.settings)),
+    ];
     if let Some(minted) = cx
         .app
         .minted

@@ -14,6 +14,7 @@ use crate::identifiers::email::EmailAddress;
 use crate::instances::settings::SignUpMode;
 use crate::sessions;
 use crate::sessions::model::SessionRow;
+use crate::sessions::tasks::Proof;
 use crate::strategies::{Proves, Strategy};
 use crate::users::model::UserRow;
 use crate::users::ops::failures::{self, Failure};
@@ -353,9 +354,9 @@ pub(super) async fn finish(
     }
     let two_factors = user.two_factor_enabled();
     row.second_factor_required = two_factors && proves != Proves::Both;
-    if two_factors && proves == Proves::Both {
+    if proves == Proves::Both {
         row.second_factor_strategy = Some(strategy.word().to_owned());
-        row.second_factor_at = Some(cx.now);
+        row.second_factor_at = two_factors.then_some(cx.now);
     }
     advance(cx, tx, held, row).await
 }
@@ -383,16 +384,23 @@ pub(super) async fn advance(
         Some(id) => users::store::find_locked(tx, id).await?,
         None => None,
     };
-    let user = user.ok_or_else(refuse::authentication_invalid)?;
+    let mut user = user.ok_or_else(refuse::authentication_invalid)?;
     let mut ended = Vec::new();
     if let Some(stored) = row.new_password_stored.take() {
         users::ops::own::put_password(cx, tx, &user.id, &stored).await?;
+        user.password_compromised = false;
         if row.end_other_sessions {
             ended = sessions::ops::end_of_user(cx, tx, &user.id, "revoked", None).await?;
         }
     }
     let strategy = row.first_factor_strategy.clone().unwrap_or_default();
-    let session = sessions::ops::complete(cx, tx, held, &user, &strategy).await?;
+    let passkey = row.second_factor_strategy.as_deref() == Some(Strategy::Passkey.word());
+    let proof = if passkey {
+        Proof::Both
+    } else {
+        Proof::Ordinary
+    };
+    let session = sessions::ops::complete_by(cx, tx, held, &user, &strategy, proof).await?;
     sessions::store::prove(
         tx,
         &session.id,

@@ -293,6 +293,7 @@ async fn fapi_operation(
         *effective = method;
     }
     let (op, params) = pick(Api::Fapi, effective, path)?;
+    cx.operation = op.id;
     browser::check_origin(cx, request, effective, op)?;
     let native = query.iter().any(|(n, v)| n == "_is_native" && v == "1");
     cx.request.api_version = version(request, &query)?;
@@ -365,6 +366,7 @@ async fn bapi_operation(
     let mut facts = facts(app, request, false);
     facts.api_version = version(request, &query)?;
     let mut cx = Cx::new(Arc::clone(app), instance, trace.to_owned(), facts);
+    cx.operation = op.id;
     cx.caller = Caller::SecretKey {
         hint: keys::hint(key),
     };

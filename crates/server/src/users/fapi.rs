@@ -10,6 +10,7 @@ use crate::handler;
 use crate::identifiers;
 use crate::messages;
 use crate::passkeys;
+use crate::reverifications::ops as reverifications;
 use crate::route::{Call, Guard, Op, Reply};
 use crate::sessions;
 use serde_json::{Value, json};
@@ -134,13 +135,13 @@ async fn change_password(cx: &Cx, call: &Call) -> Result<Reply> {
 }
 
 async fn remove_password(cx: &Cx, call: &Call) -> Result<Reply> {
-    let (_, user) = sessions::ops::acting_in_person(cx).await?;
-    ops::own::remove_password(cx, &user, call.form.text("current_password")).await?;
+    let (session, user) = sessions::ops::acting_in_person(cx).await?;
+    ops::own::remove_password(cx, &session, &user, call.form.text("current_password")).await?;
     envelope(cx, resource(cx, &user.id).await?).await
 }
 
 async fn delete(cx: &Cx, _: &Call) -> Result<Reply> {
-    let (_, user) = sessions::ops::acting_in_person(cx).await?;
+    let (_, user) = reverifications::acting(cx).await?;
     ops::own::delete(cx, &user).await?;
     let client = crate::clients::resource::current(cx).await?;
     Reply::json(
@@ -172,11 +173,16 @@ async fn show(cx: &Cx, _: &Call) -> Result<Reply> {
 
 async fn update(cx: &Cx, call: &Call) -> Result<Reply> {
     // Names are no way in; identifiers are.
-    let identifies = ["username", "primary_email_address_id"]
-        .iter()
-        .any(|name| call.form.sent(name));
+    let identifies = [
+        "username",
+        "primary_email_address_id",
+        "primary_phone_number_id",
+        "primary_web3_wallet_id",
+    ]
+    .iter()
+    .any(|name| call.form.sent(name));
     let (_, user) = if identifies {
-        sessions::ops::acting_in_person(cx).await?
+        reverifications::acting(cx).await?
     } else {
         sessions::ops::acting(cx).await?
     };

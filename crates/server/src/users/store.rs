@@ -126,6 +126,12 @@ pub async fn signed_in(
     tx.run("UPDATE users SET last_sign_in_at = ?, last_active_at = ?, failed_attempts = 0, password_failures = CASE WHEN ? THEN 0 ELSE password_failures END, locked = ?, locked_until = NULL, updated_at = ? WHERE instance_id = ? AND id = ?", params![now, now, by_password, false, now, tenant, id]).await.map(drop)
 }
 
+/// Forgets failed attempts, as a completed sign-in does; wrong passwords stay counted.
+pub async fn forgive(tx: &mut Tx, id: &UserId, now: Timestamp) -> Result<(), DbError> {
+    let tenant = tx.tenant().to_owned();
+    tx.run("UPDATE users SET failed_attempts = 0, locked = ?, locked_until = NULL, updated_at = ? WHERE instance_id = ? AND id = ? AND failed_attempts > 0", params![false, now, tenant, id]).await.map(drop)
+}
+
 /// Notes activity.
 pub async fn active(tx: &mut Tx, id: &UserId, now: Timestamp) -> Result<(), DbError> {
     let tenant = tx.tenant().to_owned();

@@ -169,6 +169,43 @@ async fn second_factors(log: &mut Ledger, bob: &Browser) {
     server.delete(&format!("{user}/mfa")).await.ok();
 }
 
+async fn reverification(log: &mut Ledger, bob: &Browser, session: &str) {
+    let path = format!("/v1/client/sessions/{session}/verify");
+    let app = bob.enrol().await;
+    log.world.advance_secs(90);
+    let level = [("level", "multi_factor")];
+    log.told("startSessionReverification", bob.post(&path, &level))
+        .await;
+    let email = bob.client().await["sessions"][0]["user"]["primary_email_address_id"].clone();
+    let form = [
+        ("strategy", "email_code"),
+        ("email_address_id", email.as_str().unwrap()),
+    ];
+    log.told(
+        "prepareSessionReverificationFirstFactor",
+        bob.post(&format!("{path}/prepare_first_factor"), &form),
+    )
+    .await;
+    let code = log.world.code("bob@example.com").await;
+    log.told(
+        "attemptSessionReverificationFirstFactor",
+        bob.post(
+            &format!("{path}/attempt_first_factor"),
+            &[("strategy", "email_code"), ("code", &code)],
+        ),
+    )
+    .await;
+    log.told(
+        "attemptSessionReverificationSecondFactor",
+        bob.post(
+            &format!("{path}/attempt_second_factor"),
+            &[("strategy", "totp"), ("code", &app.code())],
+        ),
+    )
+    .await;
+    bob.delete("/v1/me/totp").await.ok();
+}
+
 async fn tickets(log: &mut Ledger, user: &str) {
     let server = log.world.server();
     let actor = json!({ "user_id": user, "actor": { "sub": "support" } });
@@ -493,6 +530,7 @@ async fn by_browser(log: &mut Ledger) {
     passkeys(log, &bob).await;
     second_factors(log, &bob).await;
     let session = bob.session_ids().await.remove(0);
+    reverification(log, &bob, &session).await;
     log.told(
         "endSession",
         bob.post(&format!("/v1/client/sessions/{session}/end"), &[]),

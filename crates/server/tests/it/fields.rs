@@ -311,7 +311,7 @@ both! {
                 };
                 let expected: &[u16] = match op.id {
                     // An unknown session is a sign-out to a browser, and a handshake to a server (contract fapi §0.11, §5.6).
-                    "getSession" | "touchSession" | "endSession" | "removeClientSession" | "createSessionToken" | "createSessionTokenWithTemplate" | "RefreshSession" => &[401],
+                    "getSession" | "touchSession" | "endSession" | "removeClientSession" | "createSessionToken" | "createSessionTokenWithTemplate" | "RefreshSession" | "startSessionReverification" | "prepareSessionReverificationFirstFactor" | "attemptSessionReverificationFirstFactor" | "attemptSessionReverificationSecondFactor" => &[401],
                     _ => &[404],
                 };
                 assert!(expected.contains(&answer.status), "{} {}: {}", op.id, answer.asked, answer.body);

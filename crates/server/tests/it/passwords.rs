@@ -95,6 +95,8 @@ both! {
     }
 
     async fn p3_password_change_dead(world: World) {
+        // Where proofs are asked for again, a recent one stands for the present password (`reverification.rs`).
+        world.settings(|s| s.reverification = false).await;
         world.user("ada@example.com").await;
         let (here, there) = (world.browser(), world.browser());
         let session = here.sign_in("ada@example.com").await;

@@ -78,7 +78,7 @@ both! {
     }
 
     async fn a_password_is_set_and_removed_where_another_way_is_left(world: World) {
-        world.settings(|s| s.attributes.password = Presence::On).await;
+        world.settings(|s| { s.attributes.password = Presence::On; s.reverification = false; }).await;
         let (browser, _, _) = world.signed_in("ada@example.com").await;
         world.unchanged(browser.post("/v1/me/remove_password", &[])).await.refused(400, "no_password_set");
         let set = browser.post("/v1/me/change_password", &[("new_password", PASSWORD)]).await.response();

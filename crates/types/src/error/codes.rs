@@ -147,6 +147,10 @@ refusals! {
     backup_codes_need_a_factor() = 400, "backup_codes_not_available", "No second factor", "Backup codes stand in for another second factor. Set one up first.";
     /// What was asked for needs a fresh proof of who is there.
     session_reverification_required() = 403, "session_reverification_required", "Verification required", "Verify that it is you to go on.";
+    /// Nothing was started, or it took too long.
+    session_reverification_missing() = 400, "session_reverification_missing", "No verification", "No verification of this session is under way. Start one.";
+    /// The verification under way waits for something else.
+    invalid_action_for_session_reverification() = 400, "invalid_action_for_session_reverification", "Invalid action", "The verification's state does not allow this.";
     /// Backup codes are off on this instance.
     backup_codes_not_available() = 400, "backup_codes_not_available", "Backup codes are off", "Backup codes are not enabled on this instance.";
     /// Shorter than the policy.

@@ -38,10 +38,21 @@ impl Filter<'_> {
         };
         match self.status {
             None => {}
-            Some("active") => and(
-                " AND status = 'active' AND expire_at > ? AND last_active_at >= ?",
-                params![now, awake],
-            ),
+            Some(wanted @ ("active" | "pending")) => {
+                and(
+                    " AND status = 'active' AND expire_at > ? AND last_active_at >= ?",
+                    params![now, awake],
+                );
+                // A demand that the operator has dropped is none any more.
+                match (wanted, settings.second_factor_required) {
+                    ("active", true) => {
+                        and(" AND NOT needs_reset_password AND NOT needs_setup_mfa", &[])
+                    }
+                    ("active", false) => and(" AND NOT needs_reset_password", &[]),
+                    (_, true) => and(" AND (needs_reset_password OR needs_setup_mfa)", &[]),
+                    (_, false) => and(" AND needs_reset_password", &[]),
+                }
+            }
             Some("expired") => and(
                 " AND (status = 'expired' OR (status = 'active' AND expire_at <= ?))",
                 params![now],

@@ -101,6 +101,9 @@ pub async fn decide(cx: &Cx, ids: &[UserId], decision: Decision) -> Result<Vec<F
             store::update(&mut tx, &found.user).await?;
             let event = Event::new(decision.event()).user(id);
             audit::record(cx, &mut tx, event.changed(found.user.differs_from(&before)));
+            if before.password_compromised && !found.user.password_compromised {
+                sessions::store::password_reset(&mut tx, id, cx.now).await?;
+            }
             if decision.sessions() == Sessions::End {
                 ended.extend(end_sessions(cx, &mut tx, id).await?);
             }

@@ -7,6 +7,7 @@ use crate::audit::{self, Event};
 use crate::clients::ops as clients;
 use crate::cx::Cx;
 use crate::messages;
+use crate::reverifications::ops as reverifications;
 use crate::sessions;
 use crate::sessions::model::SessionRow;
 use crate::templates::Slug;
@@ -32,6 +33,7 @@ pub async fn put_password(cx: &Cx, tx: &mut Tx, id: &UserId, stored: &str) -> Re
     user.password_failures = 0;
     user.updated_at = cx.now;
     store::update(tx, &user).await?;
+    sessions::store::password_reset(tx, id, cx.now).await?;
     let event = Event::new("user.password.changed").user(id);
     audit::record(cx, tx, event.changed(["password"]));
     messages::ops::notice(cx, tx, &user, Slug::PasswordChanged, json!({})).await
@@ -62,10 +64,34 @@ async fn prove_current(cx: &Cx, user: &UserRow, given: Option<&str>) -> Result<(
         .into())
 }
 
+/// Holds what a change or removal of the password takes: a recent proof or, where the instance asks for none or wants
+/// passwords apart from it, the present password. One that is given has to be right in any case.
+async fn prove_change(
+    cx: &Cx,
+    session: &SessionRow,
+    user: &UserRow,
+    given: Option<&str>,
+) -> Result<()> {
+    let settings = &cx.instance.settings;
+    let present = !settings.reverification || settings.password.disable_password_reverification;
+    // The task was given to a session that proved something else: what others may know is no proof.
+    let told_to = session.needs_reset_password && user.password_compromised;
+    if user.password_stored.is_none() || told_to {
+        return reverifications::check(cx, session, user);
+    }
+    if !present {
+        reverifications::check(cx, session, user)?;
+        if given.is_none() {
+            return Ok(());
+        }
+    }
+    prove_current(cx, user, given).await
+}
+
 /// Changes, or sets, the password. The other sessions of the user end where that is asked for.
 ///
 /// # Errors
-/// 422 for a wrong present password and for new ones that the policy refuses.
+/// 422 for a wrong present password and for new ones that the policy refuses; 403 where the session proved itself too long ago.
 pub async fn change_password(
     cx: &Cx,
     session: &SessionRow,
@@ -86,13 +112,19 @@ pub async fn change_password(
         .map(|e| e.email_normal.as_str())
         .chain(user.username.as_deref())
         .collect();
-    prove_current(cx, user, current).await?;
+    prove_change(cx, session, user, current).await?;
     if user.password_stored.is_some() && current == Some(new) {
         return Err(refuse::form_new_password_matches_current()
             .at("new_password")
             .into());
     }
     password::verdict(cx, "new_password", new, &own).await??;
+    // Where the present one was not asked for, the new one may still not be it.
+    if current.is_none() && password::verify(cx, user.password_stored.as_deref(), new).await? {
+        return Err(refuse::form_new_password_matches_current()
+            .at("new_password")
+            .into());
+    }
     let stored = password::hash(cx, new).await?;
     let client = cx
         .client
@@ -135,8 +167,14 @@ pub async fn distrust_password(cx: &Cx, proved: &UserRow) -> Result<()> {
 /// Takes the password away, where another way to sign in is left.
 ///
 /// # Errors
-/// 400 `password_required`, `no_password_set`; 422 for a wrong present password.
-pub async fn remove_password(cx: &Cx, user: &UserRow, current: Option<&str>) -> Result<()> {
+/// 400 `password_required`, `no_password_set`; 422 for a wrong present password; 403 where the session proved itself too long
+/// ago.
+pub async fn remove_password(
+    cx: &Cx,
+    session: &SessionRow,
+    user: &UserRow,
+    current: Option<&str>,
+) -> Result<()> {
     let a = &cx.instance.settings.attributes;
     if user.password_stored.is_none() {
         return Err(refuse::no_password_set().into());
@@ -148,7 +186,7 @@ pub async fn remove_password(cx: &Cx, user: &UserRow, current: Option<&str>) -> 
     if a.password.required() || !other_way {
         return Err(refuse::password_required().into());
     }
-    prove_current(cx, user, current).await?;
+    prove_change(cx, session, user, current).await?;
     let client = cx
         .client
         .as_ref()
@@ -161,6 +199,7 @@ pub async fn remove_password(cx: &Cx, user: &UserRow, current: Option<&str>) -> 
         user.password_compromised = false;
         user.updated_at = cx.now;
         store::update(&mut tx, &user).await?;
+        sessions::store::password_reset(&mut tx, &user.id, cx.now).await?;
         audit::record(cx, &mut tx, Event::new("user.password.deleted").user(&user.id).changed(["password"]));
         messages::ops::notice(cx, &mut tx, &user, Slug::PasswordRemoved, json!({})).await?;
         clients::rotate(cx, &mut tx, &mut held).await?;

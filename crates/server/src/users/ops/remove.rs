@@ -43,6 +43,7 @@ pub async fn remove_password(cx: &Cx, id: &str, live: Sessions) -> Result<Found>
         found.user.password_stored = None;
         found.user.password_updated_at = None;
         found.user.password_compromised = false;
+        crate::sessions::store::password_reset(&mut tx, &found.user.id, cx.now).await?;
         found.user.updated_at = cx.now;
         store::update(&mut tx, &found.user).await?;
         audit::record(cx, &mut tx, Event::new("user.password.deleted").user(&id).changed(["password"]));

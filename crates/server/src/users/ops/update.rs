@@ -141,6 +141,7 @@ pub async fn update(cx: &Cx, id: &str, change: &Change) -> Result<Found> {
         let mut ended = Vec::new();
         if let Some(stored) = &stored {
             set_password(cx, &mut found.user, stored);
+            crate::sessions::store::password_reset(&mut tx, id, cx.now).await?;
             if change.sessions == Sessions::End {
                 ended = end_sessions(cx, &mut tx, id).await?;
             }
