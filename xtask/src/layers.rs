@@ -13,7 +13,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("audit", &["audit_heads", "audit_logs"]),
     ("captcha", &["captcha_passes"]),
     ("clients", &["clients", "handshakes"]),
-    ("identifiers", &["email_addresses"]),
+    ("identifiers", &["email_addresses", "web3_wallets"]),
     (
         "instances",
         &[

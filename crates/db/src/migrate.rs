@@ -9,6 +9,10 @@ pub const ALL: &[(&str, &str)] = &[
         include_str!("../migrations/0001_foundation.sql"),
     ),
     (
+        "0005_wallets",
+        include_str!("../migrations/0005_wallets.sql"),
+    ),
+    (
         "0008_captcha",
         include_str!("../migrations/0008_captcha.sql"),
     ),

@@ -55,6 +55,8 @@ pub fn operations() -> impl Iterator<Item = &'static route::Op> {
         waitlist::bapi::OPS,
         identifiers::bapi::OPS,
         identifiers::fapi::OPS,
+        identifiers::wallets::fapi::OPS,
+        identifiers::wallets::bapi::OPS,
         passkeys::fapi::OPS,
         passkeys::bapi::OPS,
         second_factors::fapi::OPS,

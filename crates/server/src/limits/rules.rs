@@ -99,6 +99,9 @@ fn frontend(id: &str) -> &'static [Rule] {
         "attemptSignUpsVerification" => {
             const { &[ANONYMOUS, attempted("sign_up_verification", "sign_up_id")] }
         }
+        "attemptWeb3WalletVerification" => {
+            const { &[attempted("wallet_verification", "web3_wallet_id")] }
+        }
         "verifyEmailAddress" => const { &[attempted("address_verification", "email_id")] },
         "postClient"
         | "verifyClient"
@@ -150,6 +153,6 @@ mod tests {
                 }
             }
         }
-        assert_eq!(limited, 10);
+        assert_eq!(limited, 11);
     }
 }

@@ -45,6 +45,7 @@ mod captcha_service;
 mod doors;
 mod range_service;
 mod server;
+mod wallet;
 mod world;
 
 mod access;
@@ -99,3 +100,4 @@ mod tickets;
 mod usage;
 mod users;
 mod waitlist;
+mod wallets;
