@@ -19,6 +19,7 @@ pub const ALL: &[Target] = &[
     texts::AGENT,
     texts::EMAIL,
     texts::DATE,
+    texts::WALLET,
     texts::ID,
     texts::TEMPLATE,
     values::JSON,
@@ -98,6 +99,10 @@ mod tests {
     #[test]
     fn fuzz_date() {
         brief("date");
+    }
+    #[test]
+    fn fuzz_wallet() {
+        brief("wallet");
     }
     #[test]
     fn fuzz_id() {

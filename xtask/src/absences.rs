@@ -147,6 +147,15 @@ fn cryptography_is_of_one_library() {
         ["webauthn-attestation-ca", "webauthn-rs-core"]
     );
     assert_eq!(code_with(&["crypto_glue"]), Vec::<String>::new());
+    // The curve of wallets and its hash, which AWS-LC does not have, are named in one place (decision 30).
+    let wallets = code_with(&["k256::", "sha3::"]);
+    assert!(
+        !wallets.is_empty()
+            && wallets
+                .iter()
+                .all(|place| place.starts_with("crates/crypto/src/web3")),
+        "{wallets:?}"
+    );
     // Broken ciphers and modes are named nowhere, and MD5 only where digests of others are taken over.
     let weak = code_with(&[
         "Ecb",

@@ -24,7 +24,7 @@ const OWNERS: &[(&str, &[&str])] = &[
         ],
     ),
     ("domains", &["domains"]),
-    ("identifiers", &["email_addresses"]),
+    ("identifiers", &["email_addresses", "web3_wallets"]),
     (
         "instances",
         &[

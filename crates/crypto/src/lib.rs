@@ -10,6 +10,7 @@
 //! - [`webauthn`]: passkeys, the relying party's side.
 //! - [`pool`]: bounded threads of low priority for password hashing ([`pool::HashPool`]).
 //! - [`totp`]: codes of authenticator apps, and base32.
+//! - [`web3`]: wallets of Ethereum and Solana, and what they sign.
 //!
 //! Not here: cookies, ids, and where keys are stored.
 
@@ -22,6 +23,7 @@ pub mod rng;
 pub mod seal;
 pub mod signing;
 pub mod totp;
+pub mod web3;
 pub mod webauthn;
 
 pub use digest::equal;

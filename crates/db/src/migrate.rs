@@ -10,6 +10,10 @@ pub const ALL: &[(&str, &str)] = &[
     ),
     ("0004_steps", include_str!("../migrations/0004_steps.sql")),
     (
+        "0005_wallets",
+        include_str!("../migrations/0005_wallets.sql"),
+    ),
+    (
         "0006_templates_images",
         include_str!("../migrations/0006_templates_images.sql"),
     ),

@@ -63,6 +63,8 @@ pub fn operations() -> impl Iterator<Item = &'static route::Op> {
         redirect_urls::bapi::OPS,
         jwt_templates::bapi::OPS,
         jwt_templates::fapi::OPS,
+        identifiers::wallets::fapi::OPS,
+        identifiers::wallets::bapi::OPS,
         passkeys::fapi::OPS,
         passkeys::bapi::OPS,
         second_factors::fapi::OPS,

@@ -6,6 +6,7 @@ use usher_http::origin::{self, Url};
 use usher_http::{agent, cookie, percent};
 use usher_notify::template::{Escape, Template};
 use usher_server::identifiers::email::{EmailAddress, redacted};
+use usher_server::identifiers::wallets::model::Wallet;
 use usher_types::Timestamp;
 use usher_types::id::UserId;
 
@@ -305,6 +306,33 @@ pub(super) const EMAIL: Target = Target {
         let (local, domain) = form.split_once('@').expect("an at sign");
         assert!(local.len() <= 64 && domain.contains('.'));
         assert_eq!(redacted(form), format!("{}***@{domain}", &local[..1]));
+        true
+    },
+};
+
+/// A wallet has one spelling, which is read back as itself; no bytes pass for a signature of it.
+pub(super) const WALLET: Target = Target {
+    name: "wallet",
+    seeds: || {
+        owned(&[
+            "0x52908400098527886E0F7030069857D2E4169EE7",
+            "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed",
+            "9WzDXwBbmkg8ZTbNMqUxvQRAyrZzDsGYdLVL9zYtAWWM",
+            "So11111111111111111111111111111111111111112",
+        ])
+    },
+    words: &["0x", "1", "z", "ff", "FF", "0", "l"],
+    run: |input| {
+        let text = text(input);
+        let Some(wallet) = Wallet::parse(&text) else {
+            return false;
+        };
+        let again = Wallet::parse(wallet.as_str()).expect("a wallet's own spelling");
+        assert_eq!(again, wallet);
+        let normal = Wallet::parse(&wallet.normal()).expect("a wallet's compared spelling");
+        assert_eq!(normal, wallet);
+        assert!(wallet.as_str().is_ascii() && wallet.as_str().len() <= 44);
+        assert!(wallet.verify("a message", &text).is_err());
         true
     },
 };

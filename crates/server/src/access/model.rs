@@ -1,5 +1,6 @@
 //! Entries of the lists, and which of them an address meets.
 use crate::identifiers::email::EmailAddress;
+use crate::identifiers::wallets::model::Wallet;
 use usher_db::row;
 use usher_types::Timestamp;
 use usher_types::id::InstanceId;
@@ -83,10 +84,11 @@ pub struct Listed {
 
 impl Listed {
     /// Reads an email address, `*@domain`, `*@*.domain` (its subdomains at any depth), a phone number (E.164) or a wallet
-    /// (`0x` and 40 hexadecimal digits). A blocked address stands for its whole mailbox; an allowed one for itself alone.
+    /// (`0x` and 40 hexadecimal digits, or Solana's base58). A blocked address stands for its whole mailbox; an allowed one for itself alone.
     #[must_use]
     pub fn parse(list: List, text: &str) -> Option<Self> {
-        let text = text.trim().to_lowercase();
+        let written = text.trim();
+        let text = written.to_lowercase();
         let made = |identifier: &str, normal: String, kind| {
             Some(Self {
                 identifier: identifier.to_owned(),
@@ -105,6 +107,10 @@ impl Listed {
         if let Some(digits) = text.strip_prefix("0x") {
             let fits = digits.len() == 40 && digits.bytes().all(|b| b.is_ascii_hexdigit());
             return fits.then(|| made(&text, text.clone(), "web3_wallet"))?;
+        }
+        // Base58 tells cases apart.
+        if let Some(wallet) = Wallet::parse(written) {
+            return made(wallet.as_str(), wallet.normal(), "web3_wallet");
         }
         let number: String = text
             .chars()

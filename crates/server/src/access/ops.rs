@@ -5,6 +5,7 @@ use super::store;
 use crate::audit::{self, Event};
 use crate::cx::Cx;
 use crate::identifiers::email::EmailAddress;
+use crate::identifiers::wallets::model::Wallet;
 use crate::instances::settings::SignUpMode;
 use usher_db::Tx;
 use usher_types::error::codes as refuse;
@@ -56,6 +57,29 @@ pub async fn check(cx: &Cx, tx: &mut Tx, address: &EmailAddress, door: Door) -> 
     if blocked {
         return Err(refuse::form_email_address_blocked()
             .at("email_address")
+            .into());
+    }
+    Ok(())
+}
+
+/// The one verdict on a wallet: as on an address, by the lists.
+///
+/// # Errors
+/// 403 `not_allowed_access`; the database's.
+pub async fn check_wallet(cx: &Cx, tx: &mut Tx, wallet: &Wallet, door: Door) -> Result<()> {
+    let r = &cx.instance.settings.restrictions;
+    if door == Door::SignIn && r.allowlist_blocklist_disabled_on_sign_in {
+        return Ok(());
+    }
+    let entry = [wallet.normal()];
+    let refused = if allowlist_counts(cx) {
+        !store::lists_any(tx, List::Allow, &entry).await?
+    } else {
+        r.blocklist && store::lists_any(tx, List::Block, &entry).await?
+    };
+    if refused {
+        return Err(refuse::not_allowed_access()
+            .with("identifiers", vec![wallet.as_str()])
             .into());
     }
     Ok(())

@@ -1,6 +1,6 @@
-//! Identifiers of users: email addresses.
+//! Identifiers of users: email addresses; wallets are in a folder of their own.
 //!
-//! Tables: `email_addresses`.
+//! Tables: `email_addresses`, `web3_wallets`.
 //! Invariants: an address is unique among those that are verified or reserved (`claimed`); a user's primary address is
 //! one of the user's own.
 //! Not here: codes (`verifications`), usernames (a column of `users`).
@@ -11,3 +11,4 @@ pub mod fapi;
 pub mod ops;
 pub mod resource;
 pub mod store;
+pub mod wallets;

@@ -9,6 +9,7 @@ use crate::users;
 use crate::users::model::UserRow;
 use crate::users::ops::create::refresh;
 use crate::users::ops::list::{self, Found};
+use crate::users::ops::ways;
 use crate::verifications;
 use crate::verifications::model::VerificationRow;
 use crate::verifications::ops::{Delivery, Outcome};
@@ -187,7 +188,8 @@ pub async fn remove(cx: &Cx, id: &str, tell: Tell) -> Result<EmailRow> {
         let old = primary(&found);
         found.emails.retain(|e| e.id != id);
         let demanded = cx.instance.settings.attributes.email_address.required();
-        if found.emails.is_empty() && (demanded || found.user.username.is_none()) {
+        let named = found.user.username.is_some() || ways::by_wallet(&cx.instance.settings, &found);
+        if found.emails.is_empty() && (demanded || !named) {
             return Err(refuse::last_required_identification_deletion_failed().into());
         }
         store::delete(&mut tx, &id).await?;
@@ -405,7 +407,7 @@ fn put(emails: &mut [EmailRow], row: &EmailRow) {
 }
 
 async fn save(cx: &Cx, tx: &mut Tx, found: &mut Found) -> Result<()> {
-    refresh(&mut found.user, &found.emails);
+    refresh(&mut found.user, &found.emails, &found.wallets);
     found.user.updated_at = cx.now;
     Ok(users::store::update(tx, &found.user).await?)
 }

@@ -23,6 +23,9 @@ pub struct VerificationResource {
     /// What the browser is asked to sign, as JSON.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nonce: Option<String>,
+    /// What a wallet is asked to sign, as the person reads it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
 }
 
 impl VerificationResource {
@@ -36,23 +39,41 @@ impl VerificationResource {
             attempts: None,
             expire_at: None,
             nonce: None,
+            message: None,
         }
     }
 
-    /// A one-time code's verification, or a passkey's challenge.
+    /// The operator's word.
+    #[must_use]
+    pub fn admin() -> Self {
+        Self {
+            object: "verification_admin",
+            status: "verified".to_owned(),
+            strategy: "admin".to_owned(),
+            attempts: None,
+            expire_at: None,
+            nonce: None,
+            message: None,
+        }
+    }
+
+    /// A one-time code's verification, a passkey's challenge, or a wallet's message.
     #[must_use]
     pub fn otp(row: &VerificationRow, now: Timestamp) -> Self {
+        let strategy = Strategy::parse(&row.strategy);
+        let by_wallet = strategy.is_some_and(|s| s.chain().is_some());
+        let asked = (row.status_at(now) == "unverified")
+            .then(|| row.nonce())
+            .flatten();
+        let (nonce, message) = if by_wallet {
+            (None, asked)
+        } else {
+            (asked, None)
+        };
         Self {
-            object: if row.challenge.is_some() {
-                "verification_passkey"
-            } else {
-                "verification_otp"
-            },
-            nonce: if row.status_at(now) == "unverified" {
-                row.nonce()
-            } else {
-                None
-            },
+            object: strategy.map_or("verification_otp", Strategy::verification_object),
+            nonce,
+            message,
             status: row.status_at(now).to_owned(),
             strategy: row.strategy.clone(),
             attempts: Some(row.attempts),
@@ -69,6 +90,7 @@ impl VerificationResource {
             attempts: None,
             expire_at: None,
             nonce: None,
+            message: None,
         }
     }
 }
@@ -132,6 +154,7 @@ impl EmailResource {
                 attempts: if admin { None } else { Some(1) },
                 expire_at: if admin { None } else { Some(row.updated_at.0) },
                 nonce: None,
+                message: None,
             }
         });
         Self {

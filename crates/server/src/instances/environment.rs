@@ -59,11 +59,15 @@ pub fn document(row: &InstanceRow, settings: &Settings, portal: &str, options: &
         (false, true) => &["password"],
         (false, false) => &[],
     };
-    let identifiers: Vec<&str> = [("email_address", a.email_address), ("username", a.username)]
-        .iter()
-        .filter(|(_, p)| p.enabled())
-        .map(|(n, _)| *n)
-        .collect();
+    let identifiers: Vec<&str> = [
+        ("email_address", a.email_address),
+        ("username", a.username),
+        ("web3_wallet", a.wallets()),
+    ]
+    .iter()
+    .filter(|(_, p)| p.enabled())
+    .map(|(n, _)| *n)
+    .collect();
     let required: Vec<Vec<&str>> = [("email_address", a.email_address), ("username", a.username)]
         .iter()
         .filter(|(_, p)| p.required())
@@ -76,6 +80,8 @@ pub fn document(row: &InstanceRow, settings: &Settings, portal: &str, options: &
     if settings.email_signs_in() {
         factors.push("email_code");
     }
+    let wallets: Vec<&str> = a.web3_wallet.iter().map(|way| way.word()).collect();
+    factors.extend(&wallets);
     let second_factors: Vec<&str> = [
         ("totp", a.authenticator_app),
         ("backup_code", a.backup_code),
@@ -140,7 +146,7 @@ pub fn document(row: &InstanceRow, settings: &Settings, portal: &str, options: &
                 "email_address": attribute(a.email_address, email_factors, &["email_code"], true),
                 "phone_number": attribute(off, &[], &[], false),
                 "username": attribute(a.username, if a.password.enabled() { &["password"] } else { &[] }, &[], false),
-                "web3_wallet": attribute(off, &[], &[], false),
+                "web3_wallet": attribute(a.wallets(), &wallets, &wallets, true),
                 "first_name": attribute(a.first_name, &[], &[], false),
                 "last_name": attribute(a.last_name, &[], &[], false),
                 "password": attribute(a.password, &[], &[], false),

@@ -1,5 +1,6 @@
 //! The settings of an instance: one document with one set of names, for `usher.toml`, BAPI and the database.
 //! Every field has a default, so that a stored document of an older version is read by a newer one.
+use crate::strategies::{Chain, Strategy};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use usher_notify::catalog::{LOCALES, Slug};
@@ -93,6 +94,25 @@ pub struct Attributes {
     pub authenticator_app: bool,
     /// Backup codes for when the second factor is not at hand.
     pub backup_code: bool,
+    /// The ways in which wallets sign in, as `web3_metamask_signature`; without any, nobody has wallets.
+    pub web3_wallet: Vec<Strategy>,
+}
+
+impl Attributes {
+    /// Wallets are offered where there is a way to sign by one. No instance demands one.
+    #[must_use]
+    pub fn wallets(&self) -> Presence {
+        if self.web3_wallet.is_empty() {
+            Presence::Off
+        } else {
+            Presence::On
+        }
+    }
+    /// The ways that a chain's wallets are signed with.
+    pub fn wallet_strategies(&self, chain: Chain) -> impl Iterator<Item = Strategy> {
+        let ways = self.web3_wallet.iter().copied();
+        ways.filter(move |strategy| strategy.chain() == Some(chain))
+    }
 }
 
 impl Default for Attributes {
@@ -107,6 +127,7 @@ impl Default for Attributes {
             passkey: false,
             authenticator_app: false,
             backup_code: false,
+            web3_wallet: Vec::new(),
         }
     }
 }
@@ -549,12 +570,20 @@ impl Settings {
                 "preferred_sign_in_strategy must be password or otp",
             ),
             (
-                !a.email_address.enabled() && !a.username.enabled(),
-                "attributes: email_address or username must be on",
+                !a.email_address.enabled() && !a.username.enabled() && !a.wallets().enabled(),
+                "attributes: email_address, username or web3_wallet must be on",
             ),
             (
-                !(a.password.enabled() || self.email_signs_in()),
-                "attributes: password or email_code must be on, or nobody can sign in",
+                !(a.password.enabled() || self.email_signs_in() || a.wallets().enabled()),
+                "attributes: password, email_code or web3_wallet must be on, or nobody can sign in",
+            ),
+            (
+                a.web3_wallet.iter().any(|way| way.chain().is_none()),
+                "attributes.web3_wallet lists web3_…_signature strategies only",
+            ),
+            (
+                a.password.required() && !a.email_address.enabled() && !a.username.enabled(),
+                "attributes.password = \"required\" needs email_address or username to be on",
             ),
             (
                 a.backup_code && !a.authenticator_app,

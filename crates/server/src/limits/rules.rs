@@ -105,6 +105,9 @@ fn frontend(id: &str) -> &'static [Rule] {
         "attemptSessionReverificationSecondFactor" => {
             const { &[attempted("reverification_second", "session_id")] }
         }
+        "attemptWeb3WalletVerification" => {
+            const { &[attempted("wallet_verification", "web3_wallet_id")] }
+        }
         "verifyEmailAddress" => const { &[attempted("address_verification", "email_id")] },
         "postClient"
         | "verifyClient"
@@ -156,6 +159,6 @@ mod tests {
                 }
             }
         }
-        assert_eq!(limited, 12);
+        assert_eq!(limited, 13);
     }
 }

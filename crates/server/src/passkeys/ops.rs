@@ -8,6 +8,7 @@ use crate::templates::Slug;
 use crate::users;
 use crate::users::model::UserRow;
 use crate::users::ops::list;
+use crate::users::ops::ways;
 use crate::verifications::model::VerificationRow;
 use crate::verifications::{ops as verifications, store as verification_store};
 use serde_json::json;
@@ -123,9 +124,7 @@ pub async fn create(cx: &Cx, user: &UserRow) -> Result<(PasskeyRow, Verification
         .filter_map(|p| p.credential_id.clone())
         .collect();
     let shown = user
-        .primary_email_normal
-        .as_deref()
-        .or(user.username.as_deref())
+        .identifier()
         .unwrap_or(&cx.instance.settings.application_name);
     let party = party(cx).ok_or_else(refuse::passkey_registration_failure)?;
     let challenge = party
@@ -227,7 +226,8 @@ pub async fn remove(cx: &Cx, user: &UserId, id: &IdentificationId) -> Result<()>
         let row = store::find(&mut tx, id).await?.filter(|row| row.user_id == *user).ok_or_else(missing)?;
         if row.credential.is_some() {
             let codes = cx.instance.settings.email_signs_in() && found.emails.iter().any(|e| e.is_verified());
-            if found.user.passkeys == 1 && found.user.password_stored.is_none() && !codes {
+            let other_way = codes || ways::by_wallet(&cx.instance.settings, &found);
+            if found.user.passkeys == 1 && found.user.password_stored.is_none() && !other_way {
                 return Err(refuse::last_required_identification_deletion_failed().into());
             }
             users::store::set_passkeys(&mut tx, user, found.user.passkeys - 1, cx.now).await?;

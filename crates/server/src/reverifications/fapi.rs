@@ -102,7 +102,12 @@ async fn prepare(cx: &Cx, call: &Call) -> Result<Reply> {
         | Strategy::ResetPasswordEmailCode
         | Strategy::Totp
         | Strategy::BackupCode
-        | Strategy::Ticket => {
+        | Strategy::Ticket
+        | Strategy::Web3Metamask
+        | Strategy::Web3Base
+        | Strategy::Web3CoinbaseWallet
+        | Strategy::Web3OkxWallet
+        | Strategy::Web3Solana => {
             return Err(refuse::verification_strategy_invalid()
                 .at("strategy")
                 .into());
@@ -125,7 +130,12 @@ async fn attempt(cx: &Cx, call: &Call) -> Result<Reply> {
         Strategy::ResetPasswordEmailCode
         | Strategy::Totp
         | Strategy::BackupCode
-        | Strategy::Ticket => {
+        | Strategy::Ticket
+        | Strategy::Web3Metamask
+        | Strategy::Web3Base
+        | Strategy::Web3CoinbaseWallet
+        | Strategy::Web3OkxWallet
+        | Strategy::Web3Solana => {
             return Err(refuse::verification_strategy_invalid()
                 .at("strategy")
                 .into());

@@ -39,7 +39,8 @@ pub async fn prepare_code(cx: &Cx, id: &str, email_id: &str) -> Result<Reverific
         let address = address.and_then(|e| EmailAddress::parse(&e.email_normal)).ok_or_else(|| refuse::resource_not_found("email address"))?;
         let strategy = Strategy::EmailCode.word();
         let previous = open.row.first_factor_id.clone();
-        let verification = codes::start_email_code(cx, &mut tx, strategy, &address, previous.as_ref(), Delivery::Send).await?;
+        let delivery = Delivery::Send(open.user.locale.as_deref());
+        let verification = codes::start_email_code(cx, &mut tx, strategy, &address, previous.as_ref(), delivery).await?;
         open.row.first_factor_id = Some(verification.id);
         open.row.first_factor_strategy = Some(strategy.to_owned());
         open.row.updated_at = cx.now;

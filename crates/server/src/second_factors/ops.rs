@@ -45,11 +45,7 @@ fn open(cx: &Cx, row: &TotpRow) -> Result<TotpSecret> {
 /// What an authenticator app reads from a QR code.
 fn uri(cx: &Cx, user: &UserRow, secret: &str) -> String {
     let issuer = percent::encode(&cx.instance.settings.application_name);
-    let name = user
-        .primary_email_normal
-        .as_deref()
-        .or(user.username.as_deref())
-        .unwrap_or(user.id.as_str());
+    let name = user.identifier().unwrap_or(user.id.as_str());
     format!(
         "otpauth://totp/{issuer}:{}?algorithm=SHA1&digits={}&issuer={issuer}&period={}&secret={secret}",
         percent::encode(name),

@@ -3,9 +3,9 @@ use super::model::SessionRow;
 use super::{tasks, token};
 use crate::clients::model::ClientRow;
 use crate::cx::Cx;
+use crate::users;
 use crate::users::model::UserRow;
 use crate::users::resource::{Audience, PublicUserData, UserResource};
-use crate::{identifiers, passkeys, users};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
@@ -105,9 +105,8 @@ impl SessionResource {
         let user = users::store::find(tx, &session.user_id)
             .await?
             .ok_or_else(|| Fault::new("a session without its user"))?;
-        let emails = identifiers::store::of_user(tx, &user.id).await?;
-        let passkeys = passkeys::ops::of_user(tx, &user).await?;
-        let mut resource = Self::bare(cx, session, &user);
+        let found = users::ops::list::load(tx, user).await?;
+        let mut resource = Self::bare(cx, session, &found.user);
         if session.is_live(cx.now, &cx.instance.settings) {
             resource.last_active_token = Some(TokenResource::new(token::mint_or_reuse(
                 cx,
@@ -117,9 +116,7 @@ impl SessionResource {
             )?));
         }
         resource.user = Some(UserResource::new(
-            &user,
-            &emails,
-            &passkeys,
+            &found,
             &cx.instance,
             cx.now,
             Audience::Browser,

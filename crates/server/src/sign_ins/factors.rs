@@ -30,6 +30,15 @@ pub enum Factor {
         /// `EmailCode`, or `ResetPasswordEmailCode`.
         strategy: Strategy,
     },
+    /// A wallet's signature.
+    Wallet {
+        /// The wallet's id; made up where nobody has it.
+        id: String,
+        /// It is the primary one.
+        primary: bool,
+        /// One of its chain's.
+        strategy: Strategy,
+    },
 }
 
 impl Factor {
@@ -48,7 +57,17 @@ impl Factor {
                 strategy: strategy.word(),
                 safe_identifier: Some(safe.clone()),
                 email_address_id: Some(id.clone()),
+                web3_wallet_id: None,
                 primary: Some(*primary),
+            },
+            Self::Wallet {
+                id,
+                primary,
+                strategy,
+            } => FactorResource {
+                web3_wallet_id: Some(id.clone()),
+                primary: Some(*primary),
+                ..FactorResource::plain(*strategy)
             },
         }
     }
@@ -93,8 +112,8 @@ pub(super) async fn name(cx: &Cx, tx: &mut Tx, identifier: &str) -> Result<Named
     })
 }
 
-/// An id for an address that is nobody's: always the same for the same text, and shaped like a real one.
-fn pretended_id(cx: &Cx, identifier: &str) -> String {
+/// An id for an identifier that is nobody's: always the same for the same text, and shaped like a real one.
+pub(super) fn pretended_id(cx: &Cx, identifier: &str) -> String {
     let mac = digest::hmac_sha256(
         &cx.instance.code_key,
         format!("pretend:{identifier}").as_bytes(),

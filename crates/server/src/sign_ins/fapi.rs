@@ -4,6 +4,7 @@ use super::passkey;
 use super::resource::SignInResource;
 use super::second;
 use super::ticket;
+use super::wallet;
 use crate::captcha::ops::{self as captcha, Door};
 use crate::clients::fapi::envelope;
 use crate::cx::Cx;
@@ -31,6 +32,7 @@ const CREATE: &[Field] = &[
 const PREPARE: &[Field] = &[
     text("strategy", 64).required(),
     text("email_address_id", 80),
+    text("web3_wallet_id", 80),
     text("redirect_url", 4096),
 ];
 const RESET: &[Field] = &[
@@ -45,6 +47,7 @@ const ATTEMPT: &[Field] = &[
     text("strategy", 64).required(),
     secret("password", 4096),
     text("code", 32),
+    text("signature", 8192),
     text("public_key_credential", 16 * 1024),
 ];
 
@@ -136,6 +139,13 @@ async fn create(cx: &Cx, call: &Call) -> Result<Reply> {
         strategy: form.text("strategy").map(strategy).transpose()?,
         sign_up_if_missing: form.flag("sign_up_if_missing") == Some(true),
     };
+    if let Some(wallet) = wallet::named(cx, start.identifier) {
+        // Nothing but its signature proves it.
+        if start.password.is_some() {
+            return Err(refuse::strategy_for_user_invalid().into());
+        }
+        return envelope(cx, wallet::create(cx, wallet, start.strategy).await?).await;
+    }
     // A passkey says by itself whose it is.
     let named_later = start.strategy == Some(Strategy::Passkey) && start.password.is_none();
     if (start.password.is_some() || start.strategy.is_some())
@@ -158,17 +168,30 @@ async fn show(cx: &Cx, call: &Call) -> Result<Reply> {
 
 async fn prepare(cx: &Cx, call: &Call) -> Result<Reply> {
     let strategy = strategy(call.form.text("strategy").unwrap_or_default())?;
-    envelope(
-        cx,
-        ops::prepare(
-            cx,
-            call.param("sign_in_id"),
-            strategy,
-            call.form.text("email_address_id"),
-        )
-        .await?,
-    )
-    .await
+    let id = call.param("sign_in_id");
+    let need = |name: &str| {
+        let given = call.form.text(name);
+        given.ok_or_else(|| refuse::form_param_missing(name).at(name))
+    };
+    let sign_in = match strategy {
+        Strategy::EmailCode | Strategy::ResetPasswordEmailCode => {
+            ops::prepare_by_mail(cx, id, strategy, need("email_address_id")?).await?
+        }
+        Strategy::Passkey => passkey::prepare_current(cx, id).await?,
+        Strategy::Web3Metamask
+        | Strategy::Web3Base
+        | Strategy::Web3CoinbaseWallet
+        | Strategy::Web3OkxWallet
+        | Strategy::Web3Solana => {
+            wallet::prepare(cx, id, strategy, need("web3_wallet_id")?).await?
+        }
+        Strategy::Password | Strategy::Totp | Strategy::BackupCode | Strategy::Ticket => {
+            return Err(refuse::verification_strategy_invalid()
+                .at("strategy")
+                .into());
+        }
+    };
+    envelope(cx, sign_in).await
 }
 
 async fn attempt(cx: &Cx, call: &Call) -> Result<Reply> {
@@ -185,6 +208,11 @@ async fn attempt(cx: &Cx, call: &Call) -> Result<Reply> {
             ops::attempt_code(cx, id, strategy, &need("code")?).await?
         }
         Strategy::Passkey => passkey::attempt(cx, id, &need("public_key_credential")?).await?,
+        strategy @ (Strategy::Web3Metamask
+        | Strategy::Web3Base
+        | Strategy::Web3CoinbaseWallet
+        | Strategy::Web3OkxWallet
+        | Strategy::Web3Solana) => wallet::attempt(cx, id, strategy, &need("signature")?).await?,
         // A ticket begins an attempt; none is attempted within one.
         Strategy::Totp | Strategy::BackupCode | Strategy::Ticket => {
             return Err(refuse::verification_strategy_invalid()

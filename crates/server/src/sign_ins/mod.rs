@@ -17,3 +17,4 @@ mod second;
 pub mod store;
 mod ticket;
 pub mod transfer;
+mod wallet;

@@ -4,6 +4,7 @@ use super::flow::{Facts, Status, status};
 use super::model::SignInRow;
 use super::resource::SignInResource;
 use super::store;
+use super::wallet;
 use crate::access::ops::{self as access, Door};
 use crate::audit::{self, Event};
 use crate::clients::ops::{self as clients, Held};
@@ -53,12 +54,11 @@ pub(super) async fn resource(cx: &Cx, tx: &mut Tx, row: &SignInRow) -> Result<Si
         Some(id) => verification_store::find(tx, id).await?,
         None => None,
     };
-    let ways = factors(
-        cx,
-        row.identifier.as_deref().unwrap_or_default(),
-        user.as_ref(),
-        &emails,
-    );
+    let identifier = row.identifier.as_deref();
+    let ways = match wallet::named(cx, identifier) {
+        Some(wallet) => wallet::ways(cx, tx, &wallet).await?,
+        None => factors(cx, identifier.unwrap_or_default(), user.as_ref(), &emails),
+    };
     Ok(SignInResource::new(
         cx,
         row,
@@ -257,7 +257,9 @@ fn code_address(named: &Named, ways: &[Factor], wanted: Strategy) -> Option<Stri
             strategy,
             ..
         } if *strategy == wanted => Some((id, *primary)),
-        Factor::EmailCode { .. } | Factor::Password | Factor::Passkey => None,
+        Factor::EmailCode { .. } | Factor::Password | Factor::Passkey | Factor::Wallet { .. } => {
+            None
+        }
     });
     open.max_by_key(|(id, primary)| (given == Some(id.as_str()), *primary))
         .map(|(id, _)| id.clone())
@@ -332,6 +334,9 @@ pub(super) async fn finish(
     let user = users::store::find_locked(tx, &user_id)
         .await?
         .ok_or_else(refuse::authentication_invalid)?;
+    if let Some(wallet) = wallet::named(cx, row.identifier.as_deref()) {
+        access::check_wallet(cx, tx, &wallet, Door::SignIn).await?;
+    }
     // A username stands for its user's address.
     let named = row.identifier.as_deref().and_then(EmailAddress::parse);
     let primary = || {
@@ -507,28 +512,16 @@ async fn prepare_code(
 /// Prepares the first factor: sends a code.
 ///
 /// # Errors
-/// 404 for an address that is not offered; 400 for strategies that need no preparation; 429 for a second code too soon.
-pub async fn prepare(
+/// 404 for an address that is not offered; 429 for a second code too soon.
+pub async fn prepare_by_mail(
     cx: &Cx,
     id: &str,
     strategy: Strategy,
-    email_id: Option<&str>,
+    email_id: &str,
 ) -> Result<SignInResource> {
-    if strategy == Strategy::Passkey {
-        return super::passkey::prepare_current(cx, id).await;
-    }
-    if matches!(
-        strategy,
-        Strategy::Password | Strategy::Totp | Strategy::BackupCode | Strategy::Ticket
-    ) {
-        return Err(refuse::verification_strategy_invalid()
-            .at("strategy")
-            .into());
-    }
-    let email_id = email_id
-        .ok_or_else(|| refuse::form_param_missing("email_address_id").at("email_address_id"))?;
     let row = usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
         let (_held, mut row) = current(cx, &mut tx, id).await?;
+        wallet::check_way(cx, &row, strategy)?;
         prepare_code(cx, &mut tx, &mut row, strategy, email_id).await?;
         Ok::<_, Error>(row)
     })?;
@@ -551,6 +544,7 @@ pub async fn attempt_password(cx: &Cx, id: &str, given: &str) -> Result<SignInRe
     if status(Facts::of(&row, cx.now)) != Status::NeedsFirstFactor {
         return Err(refuse::invalid_action_for_session().into());
     }
+    wallet::check_way(cx, &row, Strategy::Password)?;
     let right = check_password(cx, user.as_ref(), given).await?;
     let outcome = usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
         let (mut held, mut row) = current(cx, &mut tx, id).await?;

@@ -3,6 +3,7 @@ use super::model::SignInRow;
 use super::ops::{conclude, current, finish, mine, resource};
 use super::resource::SignInResource;
 use super::store;
+use super::wallet;
 use crate::cx::Cx;
 use crate::passkeys;
 use crate::strategies::{Proves, Strategy};
@@ -15,6 +16,7 @@ use usher_types::{Error, Result};
 /// Asks the attempt's browser for a proof. Only a user who was named and may be told of gets the own passkeys listed; everybody
 /// else's browser offers what it has.
 pub(super) async fn prepare(cx: &Cx, tx: &mut Tx, row: &mut SignInRow) -> Result<()> {
+    wallet::check_way(cx, row, Strategy::Passkey)?;
     let user = match &row.user_id {
         Some(id) => users::store::find(tx, id).await?,
         None => None,
@@ -84,7 +86,7 @@ pub(super) async fn attempt(cx: &Cx, id: &str, given: &str) -> Result<SignInReso
         };
         if row.identifier.is_none() {
             let owner = users::store::find(&mut tx, &proof.owner).await?.ok_or_else(refuse::passkey_not_registered)?;
-            row.identifier = Some(owner.primary_email_normal.or(owner.username).unwrap_or_default());
+            row.identifier = Some(owner.identifier().unwrap_or_default().to_owned());
         }
         row.user_id = Some(proof.owner);
         // Something that the person has, unlocked by what the person knows or is.

@@ -2,6 +2,7 @@
 use super::factors::Factor;
 use super::flow::{Facts, status};
 use super::model::SignInRow;
+use super::wallet;
 use crate::cx::Cx;
 use crate::identifiers::resource::VerificationResource;
 use crate::strategies::{Proves, Strategy};
@@ -23,7 +24,10 @@ pub struct FactorResource {
     /// The address's id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub email_address_id: Option<String>,
-    /// The user's primary address.
+    /// The wallet's id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub web3_wallet_id: Option<String>,
+    /// The user's primary address, or wallet.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub primary: Option<bool>,
 }
@@ -80,6 +84,7 @@ impl FactorResource {
             strategy: strategy.word(),
             safe_identifier: None,
             email_address_id: None,
+            web3_wallet_id: None,
             primary: None,
         }
     }
@@ -119,6 +124,9 @@ impl SignInResource {
         if a.passkey {
             supported_identifiers.push("passkey");
         }
+        if a.wallets().enabled() {
+            supported_identifiers.push("web3_wallet");
+        }
         let first_factor_verification = verification
             .map(|v| VerificationResource::otp(v, cx.now))
             .or_else(|| {
@@ -141,8 +149,11 @@ impl SignInResource {
             // A passkey that was both is shown as the first one only (contract fapi §8.5).
             .filter(|by| by.proves() == Proves::Second && row.second_factor_at.is_some())
             .map(VerificationResource::proved);
+        // An address of a wallet is public; whose it is, is not.
+        let by_wallet = wallet::named(cx, row.identifier.as_deref()).is_some();
         let shown = user.filter(|_| {
-            !cx.instance.settings.enumeration_protection || row.created_session_id.is_some()
+            !cx.instance.settings.enumeration_protection && !by_wallet
+                || row.created_session_id.is_some()
         });
         Self {
             object: "sign_in_attempt",

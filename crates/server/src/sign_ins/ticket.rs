@@ -54,7 +54,7 @@ pub(super) async fn create(cx: &Cx, text: &str) -> Result<SignInResource> {
         }
         tickets::ops::accept(cx, &mut tx, &ticket).await?;
         let mut row = SignInRow {
-            identifier: Some(user.primary_email_normal.clone().or(user.username.clone()).unwrap_or_else(|| user.id.as_str().to_owned())),
+            identifier: Some(user.identifier().unwrap_or(user.id.as_str()).to_owned()),
             user_id: Some(user.id.clone()),
             ..fresh(cx, &held)
         };

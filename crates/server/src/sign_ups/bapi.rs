@@ -1,5 +1,6 @@
 //! `/v1/sign_ups/{id}` of the Backend API (contract bapi §2.12).
-use super::resource::SignUpResource;
+use super::model::SignUpRow;
+use super::resource::{SignUpResource, wallet_strategies};
 use super::{flow, store};
 use crate::audit::{self, Event};
 use crate::cx::Cx;
@@ -27,15 +28,20 @@ pub const OPS: &[Op] = &[
 ];
 
 /// The resource as servers see it: `verifications` tell what comes next instead of how it stands.
-fn server(resource: &SignUpResource) -> Result<Value> {
+fn server(cx: &Cx, row: &SignUpRow, resource: &SignUpResource) -> Result<Value> {
     let mut value = serde_json::to_value(resource)?;
     let next = match &resource.verifications.email_address {
         Some(v) => v.next_action,
         None if resource.unverified_fields.contains(&"email_address") => "needs_prepare",
         None => "",
     };
+    let wallet_next = match &resource.verifications.web3_wallet {
+        Some(v) => v.next_action,
+        None if resource.unverified_fields.contains(&"web3_wallet") => "needs_prepare",
+        None => "",
+    };
     let none = json!({ "next_action": "", "supported_strategies": [] });
-    value["verifications"] = json!({ "email_address": { "next_action": next, "supported_strategies": ["email_code"] }, "phone_number": none, "web3_wallet": none, "external_account": null });
+    value["verifications"] = json!({ "email_address": { "next_action": next, "supported_strategies": ["email_code"] }, "phone_number": none, "web3_wallet": { "next_action": wallet_next, "supported_strategies": wallet_strategies(cx, row) }, "external_account": null });
     if let Value::Object(fields) = &mut value {
         fields.remove("has_password");
     }
@@ -47,7 +53,11 @@ async fn show(cx: &Cx, call: &Call) -> Result<Reply> {
     let id = SignUpId::parse(call.param("id")).ok_or_else(not_found)?;
     let mut tx = cx.read().await?;
     let row = store::find(&mut tx, &id).await?.ok_or_else(not_found)?;
-    Reply::json(&server(&SignUpResource::new(cx, &row, None))?)
+    Reply::json(&server(
+        cx,
+        &row,
+        &SignUpResource::new(cx, &row, None, None),
+    )?)
 }
 
 async fn update(cx: &Cx, call: &Call) -> Result<Reply> {
@@ -66,5 +76,9 @@ async fn update(cx: &Cx, call: &Call) -> Result<Reply> {
         audit::record(cx, &mut tx, Event::new("sign_up.updated").about(row.id.as_str()).changed(changes));
         Ok::<_, Error>(row)
     })?;
-    Reply::json(&server(&SignUpResource::new(cx, &row, None))?)
+    Reply::json(&server(
+        cx,
+        &row,
+        &SignUpResource::new(cx, &row, None, None),
+    )?)
 }

@@ -1,6 +1,7 @@
 //! `/v1/client/sign_ups` (contract fapi §8.6).
 use super::ops;
 use super::resource::SignUpResource;
+use super::wallet;
 use crate::captcha::ops::{self as captcha, Door};
 use crate::clients::fapi::envelope;
 use crate::cx::Cx;
@@ -32,7 +33,11 @@ const FIELDS: &[Field] = &[
     text("captcha_error", 256),
 ];
 const PREPARE: &[Field] = &[text("strategy", 64).required(), text("redirect_url", 4096)];
-const ATTEMPT: &[Field] = &[text("strategy", 64).required(), text("code", 32)];
+const ATTEMPT: &[Field] = &[
+    text("strategy", 64).required(),
+    text("code", 32),
+    text("signature", 8192),
+];
 
 /// Operations.
 pub const OPS: &[Op] = &[
@@ -82,7 +87,7 @@ pub const OPS: &[Op] = &[
     .envelopes::<SignUpResource>(),
 ];
 
-/// The strategy of a request: only codes by mail verify a sign-up's field.
+/// The strategy of a request: codes by mail and signatures of wallets verify a sign-up's fields.
 fn strategy(call: &Call) -> Result<Strategy> {
     let word = call.form.text("strategy").unwrap_or_default();
     Ok(Strategy::parse(word)
@@ -122,22 +127,31 @@ async fn update(cx: &Cx, call: &Call) -> Result<Reply> {
 }
 
 async fn prepare(cx: &Cx, call: &Call) -> Result<Reply> {
-    envelope(
-        cx,
-        ops::prepare(cx, call.param("sign_up_id"), strategy(call)?).await?,
-    )
-    .await
+    let id = call.param("sign_up_id");
+    let strategy = strategy(call)?;
+    let sign_up = if strategy.chain().is_some() {
+        wallet::prepare(cx, id, strategy).await?
+    } else {
+        ops::prepare(cx, id, strategy).await?
+    };
+    envelope(cx, sign_up).await
 }
 
 async fn attempt(cx: &Cx, call: &Call) -> Result<Reply> {
-    if strategy(call)? != Strategy::EmailCode {
+    let strategy = strategy(call)?;
+    let id = call.param("sign_up_id");
+    let need = |name: &str| {
+        let given = call.form.text(name);
+        given.ok_or_else(|| refuse::form_param_missing(name).at(name))
+    };
+    if strategy.chain().is_some() {
+        let signature = need("signature")?;
+        return envelope(cx, wallet::attempt(cx, id, strategy, signature).await?).await;
+    }
+    if strategy != Strategy::EmailCode {
         return Err(refuse::verification_strategy_invalid()
             .at("strategy")
             .into());
     }
-    let code = call
-        .form
-        .text("code")
-        .ok_or_else(|| refuse::form_param_missing("code").at("code"))?;
-    envelope(cx, ops::attempt(cx, call.param("sign_up_id"), code).await?).await
+    envelope(cx, ops::attempt(cx, id, need("code")?).await?).await
 }

@@ -26,10 +26,11 @@ impl Status {
     }
 }
 
-fn presences(a: &Attributes) -> [(&'static str, Presence); 5] {
+fn presences(a: &Attributes) -> [(&'static str, Presence); 6] {
     [
         ("email_address", a.email_address),
         ("username", a.username),
+        ("web3_wallet", a.wallets()),
         ("password", a.password),
         ("first_name", a.first_name),
         ("last_name", a.last_name),
@@ -62,6 +63,7 @@ pub fn missing(row: &SignUpRow, settings: &Settings) -> Vec<&'static str> {
     let given = |name: &str| match name {
         "email_address" => row.email_address.is_some(),
         "username" => row.username.is_some(),
+        "web3_wallet" => row.web3_wallet.is_some(),
         "password" => row.password_stored.is_some(),
         "first_name" => row.first_name.is_some(),
         "last_name" => row.last_name.is_some(),
@@ -71,17 +73,21 @@ pub fn missing(row: &SignUpRow, settings: &Settings) -> Vec<&'static str> {
         .into_iter()
         .filter(|name| !given(name))
         .collect();
-    let identified = row.email_address.is_some() || row.username.is_some();
+    let identified =
+        row.email_address.is_some() || row.username.is_some() || row.web3_wallet.is_some();
     let a = &settings.attributes;
     if !identified && !a.email_address.required() && !a.username.required() {
         out.push(if a.email_address.enabled() {
             "email_address"
-        } else {
+        } else if a.username.enabled() {
             "username"
+        } else {
+            "web3_wallet"
         });
     }
     // A username alone signs in by password only.
     if row.email_address.is_none()
+        && row.web3_wallet.is_none()
         && identified
         && row.password_stored.is_none()
         && !out.contains(&"password")
@@ -94,11 +100,14 @@ pub fn missing(row: &SignUpRow, settings: &Settings) -> Vec<&'static str> {
 /// The given fields that are not proved.
 #[must_use]
 pub fn unverified(row: &SignUpRow) -> Vec<&'static str> {
+    let mut out = Vec::new();
     if row.email_address.is_some() && !row.email_verified {
-        vec!["email_address"]
-    } else {
-        Vec::new()
+        out.push("email_address");
     }
+    if row.web3_wallet.is_some() && row.web3_verified_by.is_none() {
+        out.push("web3_wallet");
+    }
+    out
 }
 
 /// Where the attempt stands.
@@ -122,6 +131,7 @@ pub fn is_ready(row: &SignUpRow, settings: &Settings) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::strategies::Strategy;
     use usher_types::id::{ClientId, InstanceId, SignUpId};
 
     fn row() -> SignUpRow {
@@ -150,6 +160,9 @@ mod tests {
             abandon_at: Timestamp(1),
             created_at: now,
             updated_at: now,
+            web3_wallet: None,
+            web3_verification_id: None,
+            web3_verified_by: None,
         }
     }
 
@@ -159,30 +172,37 @@ mod tests {
         let mut cases = 0;
         for email in all {
             for username in all {
-                for password in all {
+                for (password, wallets) in all.into_iter().flat_map(|p| [(p, false), (p, true)]) {
                     let mut settings = Settings::default();
                     settings.attributes.email_address = email;
                     settings.attributes.username = username;
                     settings.attributes.password = password;
+                    if wallets {
+                        settings.attributes.web3_wallet = vec![Strategy::Web3Solana];
+                    }
                     if settings.check().is_err() {
                         continue;
                     }
-                    for bits in 0_u8..16 {
+                    for bits in 0_u8..64 {
                         let bit = |n: u8| bits & (1 << n) != 0;
                         let mut row = row();
                         row.email_address = bit(0).then(|| "a@b.cd".into());
                         row.email_verified = bit(1);
                         row.username = bit(2).then(|| "ada".into());
                         row.password_stored = bit(3).then(|| "hash".into());
+                        row.web3_wallet = bit(4).then(|| "a wallet".into());
+                        row.web3_verified_by = bit(5).then(|| "web3_solana_signature".into());
                         if !is_ready(&row, &settings) {
                             continue;
                         }
                         cases += 1;
                         let by_email = bit(0) && bit(1);
+                        let by_wallet = bit(4) && bit(5);
                         assert!(
-                            by_email || (!bit(0) && bit(2) && bit(3)),
-                            "{settings:?} {bits:04b}"
+                            by_email || (!bit(0) && (by_wallet || (bit(2) && bit(3)))),
+                            "{settings:?} {bits:06b}"
                         );
+                        assert!(by_wallet || !bit(4));
                         assert!(!email.required() || by_email);
                         assert!(!password.required() || bit(3));
                         assert!(!username.required() || bit(2));

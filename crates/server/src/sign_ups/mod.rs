@@ -12,3 +12,4 @@ pub mod model;
 pub mod ops;
 pub mod resource;
 pub mod store;
+mod wallet;

@@ -31,5 +31,9 @@ row! {
         pub abandon_at: Timestamp,
         pub created_at: Timestamp,
         pub updated_at: Timestamp,
+        pub web3_wallet: Option<String>,
+        pub web3_verification_id: Option<VerificationId>,
+        /// The strategy that proved the wallet.
+        pub web3_verified_by: Option<String>,
     }
 }

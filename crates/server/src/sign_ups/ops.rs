@@ -3,6 +3,7 @@ use super::flow::{self, Status};
 use super::model::{LIFE_MS, SignUpRow};
 use super::resource::SignUpResource;
 use super::store;
+use super::wallet;
 use crate::access::ops::{self as access, Door};
 use crate::audit::{self, Event};
 use crate::clients::ops::{self as clients, Held};
@@ -10,6 +11,8 @@ use crate::clients::store as client_store;
 use crate::cx::Cx;
 use crate::identifiers;
 use crate::identifiers::email::EmailAddress;
+use crate::identifiers::wallets;
+use crate::identifiers::wallets::model::Wallet;
 use crate::instances::settings::{Presence, SignUpMode};
 use crate::sessions;
 use crate::strategies::Strategy;
@@ -17,7 +20,7 @@ use crate::tickets;
 use crate::tickets::model::Kind;
 use crate::users;
 use crate::users::model::normal_username;
-use crate::users::ops::create::{NewEmail, NewUser, check_username};
+use crate::users::ops::create::{NewEmail, NewUser, NewWallet, check_username};
 use crate::users::password;
 use crate::verifications::ops::{self as codes, Delivery, Outcome};
 use crate::verifications::store as verification_store;
@@ -32,6 +35,7 @@ use usher_types::{ApiError, Error, Result};
 #[derive(Debug)]
 struct Given {
     email: Patch<EmailAddress>,
+    wallet: Patch<Wallet>,
     username: Patch<String>,
     first_name: Patch<String>,
     last_name: Patch<String>,
@@ -54,7 +58,7 @@ async fn given(cx: &Cx, form: &Form, before: Option<&SignUpRow>) -> Result<Given
         ("last_name", a.last_name),
         ("password", a.password),
         ("phone_number", Presence::Off),
-        ("web3_wallet", Presence::Off),
+        ("web3_wallet", a.wallets()),
     ];
     for (name, presence) in offered {
         if form.text(name).is_some() && !presence.enabled() {
@@ -72,6 +76,13 @@ async fn given(cx: &Cx, form: &Form, before: Option<&SignUpRow>) -> Result<Given
         Patch::Null => Patch::Null,
         Patch::Absent => Patch::Absent,
     };
+    let mut wallet = Patch::Absent;
+    if a.wallets().enabled() {
+        match wallet::given(cx, form) {
+            Ok(given) => wallet = given,
+            Err(e) => faults.push(e),
+        }
+    }
     let username = match form.patch("username") {
         Patch::Set(text) => match check_username(settings, &text) {
             Ok(name) => Patch::Set(name),
@@ -102,6 +113,7 @@ async fn given(cx: &Cx, form: &Form, before: Option<&SignUpRow>) -> Result<Given
     };
     Ok(Given {
         email,
+        wallet,
         username,
         first_name: form.patch("first_name"),
         last_name: form.patch("last_name"),
@@ -115,14 +127,14 @@ async fn given(cx: &Cx, form: &Form, before: Option<&SignUpRow>) -> Result<Given
 }
 
 /// An event of an attempt.
-fn told(name: &'static str, row: &SignUpRow) -> Event {
+pub(super) fn told(name: &'static str, row: &SignUpRow) -> Event {
     Event::new(name)
         .about(row.id.as_str())
         .client(row.client_id.as_str())
 }
 
 /// The one verdict on who may sign up: everybody, or who holds an invitation.
-fn check_mode(cx: &Cx, invited: bool) -> Result<()> {
+pub(super) fn check_mode(cx: &Cx, invited: bool) -> Result<()> {
     if invited {
         return Ok(());
     }
@@ -133,12 +145,22 @@ fn check_mode(cx: &Cx, invited: bool) -> Result<()> {
     }
 }
 
-async fn resource(cx: &Cx, tx: &mut Tx, row: &SignUpRow) -> Result<SignUpResource> {
+pub(super) async fn resource(cx: &Cx, tx: &mut Tx, row: &SignUpRow) -> Result<SignUpResource> {
     let verification = match &row.email_verification_id {
         Some(id) => verification_store::find(tx, id).await?,
         None => None,
     };
-    Ok(SignUpResource::new(cx, row, verification.as_ref()))
+    let by_wallet = match &row.web3_verification_id {
+        Some(id) => verification_store::find(tx, id).await?,
+        None => None,
+    };
+    let by_wallet = by_wallet.as_ref();
+    Ok(SignUpResource::new(
+        cx,
+        row,
+        verification.as_ref(),
+        by_wallet,
+    ))
 }
 
 /// The client's open attempt, for its resource; `None` once it is over.
@@ -164,7 +186,7 @@ pub async fn open(
     }
 }
 
-async fn mine(cx: &Cx, tx: &mut Tx, id: &str) -> Result<SignUpRow> {
+pub(super) async fn mine(cx: &Cx, tx: &mut Tx, id: &str) -> Result<SignUpRow> {
     let client = cx
         .client_id()
         .ok_or_else(|| refuse::resource_not_found("sign-up"))?;
@@ -186,10 +208,16 @@ pub async fn show(cx: &Cx, id: &str) -> Result<SignUpResource> {
 }
 
 /// Refuses an address that may not join. An attempt without one is held when it would complete: the address may follow.
-async fn check_access(cx: &Cx, tx: &mut Tx, row: &SignUpRow) -> Result<()> {
+pub(super) async fn check_access(cx: &Cx, tx: &mut Tx, row: &SignUpRow) -> Result<()> {
+    let wallet = row.web3_wallet.as_deref().and_then(Wallet::parse);
+    if let Some(wallet) = &wallet {
+        access::check_wallet(cx, tx, wallet, Door::Join).await?;
+    }
     match row.email_address.as_deref().and_then(EmailAddress::parse) {
         Some(address) => access::check(cx, tx, &address, Door::Join).await,
-        None if flow::is_ready(row, &cx.instance.settings) => Ok(access::check_nameless(cx)?),
+        None if wallet.is_none() && flow::is_ready(row, &cx.instance.settings) => {
+            Ok(access::check_nameless(cx)?)
+        }
         None => Ok(()),
     }
 }
@@ -205,6 +233,14 @@ async fn check_free(cx: &Cx, tx: &mut Tx, row: &SignUpRow) -> Result<()> {
     {
         faults.push(refuse::identifier_taken("email_address"));
     }
+    if let Some(wallet) = row.web3_wallet.as_deref().and_then(Wallet::parse)
+        && !cx.instance.settings.enumeration_protection
+        && wallets::store::claimed(tx, &wallet.normal())
+            .await?
+            .is_some()
+    {
+        faults.push(refuse::identifier_taken("web3_wallet"));
+    }
     if let Some(name) = &row.username
         && users::store::by_username(tx, &normal_username(name))
             .await?
@@ -217,6 +253,7 @@ async fn check_free(cx: &Cx, tx: &mut Tx, row: &SignUpRow) -> Result<()> {
 
 /// Writes given fields into a row. A changed address is unproved.
 fn apply(cx: &Cx, row: &mut SignUpRow, given: &Given) {
+    wallet::apply(row, &given.wallet);
     let email = match &given.email {
         // The invitation says whose it is.
         _ if row.ticket_id.is_some() => row.email_address.clone(),
@@ -324,6 +361,9 @@ pub async fn create(cx: &Cx, form: &Form) -> Result<SignUpResource> {
             abandon_at: cx.now.plus_ms(LIFE_MS),
             created_at: cx.now,
             updated_at: cx.now,
+            web3_wallet: None,
+            web3_verification_id: None,
+            web3_verified_by: None,
         };
         apply(cx, &mut row, &given);
         take_invitation(cx, &mut tx, &mut row, ticket).await?;
@@ -368,7 +408,7 @@ pub async fn update(cx: &Cx, id: &str, form: &Form) -> Result<SignUpResource> {
 }
 
 /// The client's current attempt under the client's lock, still open.
-async fn current(cx: &Cx, tx: &mut Tx, id: &str) -> Result<(Held, SignUpRow)> {
+pub(super) async fn current(cx: &Cx, tx: &mut Tx, id: &str) -> Result<(Held, SignUpRow)> {
     let client = cx
         .client
         .as_ref()
@@ -385,7 +425,12 @@ async fn current(cx: &Cx, tx: &mut Tx, id: &str) -> Result<(Held, SignUpRow)> {
 
 /// Makes the user and the session where nothing is missing any more. The stamp of the client's sessions when they
 /// changed.
-async fn finish(cx: &Cx, tx: &mut Tx, held: &mut Held, row: &mut SignUpRow) -> Result<Option<i64>> {
+pub(super) async fn finish(
+    cx: &Cx,
+    tx: &mut Tx,
+    held: &mut Held,
+    row: &mut SignUpRow,
+) -> Result<Option<i64>> {
     if !flow::is_ready(row, &cx.instance.settings) {
         return Ok(None);
     }
@@ -417,7 +462,21 @@ async fn finish(cx: &Cx, tx: &mut Tx, held: &mut Held, row: &mut SignUpRow) -> R
             ),
             reserved: false,
         });
+    let by_wallet = row
+        .web3_verified_by
+        .as_deref()
+        .and_then(Strategy::parse)
+        .map(Strategy::word);
+    let wallet = row.web3_wallet.as_deref().and_then(Wallet::parse);
     let new = NewUser {
+        wallets: wallet
+            .zip(by_wallet)
+            .map(|(wallet, verified_by)| NewWallet {
+                wallet,
+                verified_by,
+            })
+            .into_iter()
+            .collect(),
         external_id: row.external_id.clone(),
         username: row.username.clone(),
         first_name: row.first_name.clone(),
@@ -434,14 +493,13 @@ async fn finish(cx: &Cx, tx: &mut Tx, held: &mut Held, row: &mut SignUpRow) -> R
     if let Some(address) = &row.email_address {
         waitlist::ops::complete(cx, tx, address).await?;
     }
-    let strategy = if row.password_stored.is_some() {
-        Strategy::Password
-    } else if row.ticket_id.is_some() {
-        Strategy::Ticket
-    } else {
-        Strategy::EmailCode
+    let strategy = match by_wallet {
+        Some(by_wallet) => by_wallet,
+        None if row.password_stored.is_some() => Strategy::Password.word(),
+        None if row.ticket_id.is_some() => Strategy::Ticket.word(),
+        None => Strategy::EmailCode.word(),
     };
-    let session = sessions::ops::complete(cx, tx, held, &user, strategy.word()).await?;
+    let session = sessions::ops::complete(cx, tx, held, &user, strategy).await?;
     let event = told("sign_up.completed", row).user(&user.id);
     audit::record(cx, tx, event.session(&session.id));
     row.created_user_id = Some(user.id);
@@ -454,7 +512,7 @@ async fn finish(cx: &Cx, tx: &mut Tx, held: &mut Held, row: &mut SignUpRow) -> R
     Ok(Some(clients::uat(&held.row, 1)))
 }
 
-async fn conclude(
+pub(super) async fn conclude(
     cx: &Cx,
     held: &Held,
     row: &SignUpRow,

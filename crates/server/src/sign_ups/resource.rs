@@ -3,6 +3,8 @@ use super::flow;
 use super::model::SignUpRow;
 use crate::cx::Cx;
 use crate::identifiers::resource::VerificationResource;
+use crate::identifiers::wallets::model::Wallet;
+use crate::strategies::Strategy;
 use crate::users::resource::metadata;
 use crate::verifications::model::VerificationRow;
 use schemars::JsonSchema;
@@ -30,8 +32,8 @@ pub struct Verifications {
     pub email_address: Option<FieldVerification>,
     /// None is served yet.
     pub phone_number: Option<Value>,
-    /// None is served yet.
-    pub web3_wallet: Option<Value>,
+    /// Null before a signature was asked for.
+    pub web3_wallet: Option<FieldVerification>,
     /// None is served yet.
     pub external_account: Option<Value>,
 }
@@ -62,7 +64,7 @@ pub struct SignUpResource {
     pub email_address: Option<String>,
     /// None is served yet.
     pub phone_number: Option<String>,
-    /// None is served yet.
+    /// Given wallet.
     pub web3_wallet: Option<String>,
     /// A password was given.
     pub password_enabled: bool,
@@ -92,10 +94,24 @@ pub struct SignUpResource {
     pub locale: Option<String>,
 }
 
+/// The ways that the attempt's wallet can be proved by.
+#[must_use]
+pub fn wallet_strategies(cx: &Cx, row: &SignUpRow) -> Vec<&'static str> {
+    let attributes = &cx.instance.settings.attributes;
+    let wallet = row.web3_wallet.as_deref().and_then(Wallet::parse);
+    let ways = wallet.map(|w| attributes.wallet_strategies(w.chain()).map(Strategy::word));
+    ways.map_or_else(Vec::new, Iterator::collect)
+}
+
 impl SignUpResource {
     /// From a row and its verification.
     #[must_use]
-    pub fn new(cx: &Cx, row: &SignUpRow, verification: Option<&VerificationRow>) -> Self {
+    pub fn new(
+        cx: &Cx,
+        row: &SignUpRow,
+        verification: Option<&VerificationRow>,
+        by_wallet: Option<&VerificationRow>,
+    ) -> Self {
         let settings = &cx.instance.settings;
         let status = flow::status(row, cx.now);
         let done = status == flow::Status::Complete;
@@ -107,6 +123,15 @@ impl SignUpResource {
                 "needs_attempt"
             },
             supported_strategies: vec!["email_code"],
+        });
+        let web3_wallet = by_wallet.map(|v| FieldVerification {
+            verification: VerificationResource::otp(v, cx.now),
+            next_action: if row.web3_verified_by.is_some() {
+                ""
+            } else {
+                "needs_attempt"
+            },
+            supported_strategies: wallet_strategies(cx, row),
         });
         Self {
             object: "sign_up_attempt",
@@ -123,13 +148,13 @@ impl SignUpResource {
             verifications: Verifications {
                 email_address,
                 phone_number: None,
-                web3_wallet: None,
+                web3_wallet,
                 external_account: None,
             },
             username: row.username.clone(),
             email_address: row.email_address.clone(),
             phone_number: None,
-            web3_wallet: None,
+            web3_wallet: row.web3_wallet.clone(),
             password_enabled: row.password_stored.is_some(),
             has_password: row.password_stored.is_some(),
             first_name: row.first_name.clone(),

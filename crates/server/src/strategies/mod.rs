@@ -1,5 +1,7 @@
 //! Strategies: the ways to prove who one is. A row here is a strategy on the wire; nothing else lists them.
 //! Reference: contract fapi §8.5.
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 macro_rules! strategies {
     ($($(#[$doc:meta])* $name:ident = $word:literal),* $(,)?) => {
@@ -40,6 +42,16 @@ strategies! {
     BackupCode = "backup_code",
     /// What the operator handed out: a sign-in token, an actor token, an invitation.
     Ticket = "ticket",
+    /// A signature of an Ethereum wallet, by MetaMask.
+    Web3Metamask = "web3_metamask_signature",
+    /// A signature of an Ethereum wallet, by Base.
+    Web3Base = "web3_base_signature",
+    /// A signature of an Ethereum wallet, by Coinbase Wallet.
+    Web3CoinbaseWallet = "web3_coinbase_wallet_signature",
+    /// A signature of an Ethereum wallet, by OKX Wallet.
+    Web3OkxWallet = "web3_okx_wallet_signature",
+    /// A signature of a Solana wallet.
+    Web3Solana = "web3_solana_signature",
 }
 
 impl Strategy {
@@ -51,7 +63,12 @@ impl Strategy {
             | Self::EmailCode
             | Self::ResetPasswordEmailCode
             | Self::Passkey
-            | Self::Ticket => Proves::First,
+            | Self::Ticket
+            | Self::Web3Metamask
+            | Self::Web3Base
+            | Self::Web3CoinbaseWallet
+            | Self::Web3OkxWallet
+            | Self::Web3Solana => Proves::First,
             Self::Totp | Self::BackupCode => Proves::Second,
         }
     }
@@ -66,8 +83,54 @@ impl Strategy {
             Self::Totp => "verification_totp",
             Self::BackupCode => "verification_backup_code",
             Self::Ticket => "verification_ticket",
+            Self::Web3Metamask
+            | Self::Web3Base
+            | Self::Web3CoinbaseWallet
+            | Self::Web3OkxWallet
+            | Self::Web3Solana => "verification_web3",
         }
     }
+
+    /// Which wallets sign for it; `None` where none does.
+    #[must_use]
+    pub fn chain(self) -> Option<Chain> {
+        match self {
+            Self::Web3Metamask
+            | Self::Web3Base
+            | Self::Web3CoinbaseWallet
+            | Self::Web3OkxWallet => Some(Chain::Ethereum),
+            Self::Web3Solana => Some(Chain::Solana),
+            Self::Password
+            | Self::EmailCode
+            | Self::ResetPasswordEmailCode
+            | Self::Passkey
+            | Self::Totp
+            | Self::BackupCode
+            | Self::Ticket => None,
+        }
+    }
+}
+
+impl Serialize for Strategy {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(self.word())
+    }
+}
+
+impl<'de> Deserialize<'de> for Strategy {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let word = String::deserialize(from)?;
+        Self::parse(&word).ok_or_else(|| D::Error::custom(format!("{word:?} is no strategy")))
+    }
+}
+
+/// Whose keys a wallet holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Chain {
+    /// Ethereum, and the chains that are made like it.
+    Ethereum,
+    /// Solana.
+    Solana,
 }
 
 /// What a strategy proves.

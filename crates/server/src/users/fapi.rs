@@ -7,9 +7,7 @@ use crate::audit::{self, Event};
 use crate::clients::fapi::envelope;
 use crate::cx::Cx;
 use crate::handler;
-use crate::identifiers;
 use crate::messages;
-use crate::passkeys;
 use crate::reverifications::ops as reverifications;
 use crate::route::{Call, Guard, Op, Reply};
 use crate::sessions;
@@ -92,14 +90,6 @@ pub const OPS: &[Op] = &[
         handler!(none),
     )
     .answers::<Vec<Value>>(),
-    Op::fapi(
-        "GET",
-        "/v1/me/web3_wallets",
-        "getWeb3Wallets",
-        Guard::SignedIn,
-        handler!(none),
-    )
-    .answers::<Vec<Value>>(),
 ];
 
 /// A kind of identifier that no user of this version has: the list is empty, truly.
@@ -154,12 +144,9 @@ async fn resource(cx: &Cx, id: &UserId) -> Result<UserResource> {
     let user = store::find(&mut tx, id)
         .await?
         .ok_or_else(refuse::authentication_invalid)?;
-    let emails = identifiers::store::of_user(&mut tx, id).await?;
-    let passkeys = passkeys::ops::of_user(&mut tx, &user).await?;
+    let found = ops::list::load(&mut tx, user).await?;
     Ok(UserResource::new(
-        &user,
-        &emails,
-        &passkeys,
+        &found,
         &cx.instance,
         cx.now,
         Audience::Browser,
@@ -209,19 +196,26 @@ async fn change(cx: &Cx, id: &UserId, call: &Call) -> Result<()> {
                 .into());
         }
     }
-    for name in ["primary_phone_number_id", "primary_web3_wallet_id"] {
-        if form.text(name).is_some() {
-            return Err(refuse::resource_not_found("identification").at(name).into());
-        }
+    let phone = "primary_phone_number_id";
+    if form.text(phone).is_some() {
+        return Err(refuse::resource_not_found("identification")
+            .at(phone)
+            .into());
     }
     let username = match form.patch("username") {
         Patch::Set(text) => Patch::Set(check_username(settings, &text)?),
         other => other,
     };
     usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
-        let mut user = store::find_locked(&mut tx, id).await?.ok_or_else(refuse::authentication_invalid)?;
-        let before = user.clone();
-        let emails = identifiers::store::of_user(&mut tx, id).await?;
+        let mut found = ops::list::hold(&mut tx, id).await?;
+        let before = found.user.clone();
+        let nameless = found.emails.is_empty() && !ops::ways::by_wallet(settings, &found);
+        if let Some(primary) = form.text("primary_web3_wallet_id") {
+            let wallet = found.wallets.iter().find(|w| w.id.as_str() == primary && w.is_verified());
+            let wallet = wallet.ok_or_else(|| refuse::resource_not_found("wallet").at("primary_web3_wallet_id"))?;
+            found.user.primary_web3_wallet_id = Some(wallet.id.clone());
+        }
+        let ops::list::Found { mut user, emails, wallets, .. } = found;
         user.first_name = form.patch("first_name").over(user.first_name.take());
         user.last_name = form.patch("last_name").over(user.last_name.take());
         user.username = username.clone().over(user.username.take());
@@ -231,7 +225,7 @@ async fn change(cx: &Cx, id: &UserId, call: &Call) -> Result<()> {
         {
             return Err(refuse::identifier_taken("username").into());
         }
-        if user.username.is_none() && emails.is_empty() {
+        if user.username.is_none() && nameless {
             return Err(refuse::last_required_identification_deletion_failed().into());
         }
         if let Some(primary) = form.text("primary_email_address_id") {
@@ -242,7 +236,7 @@ async fn change(cx: &Cx, id: &UserId, call: &Call) -> Result<()> {
         let metadata = ops::metadata::Metadata { open: form.object("unsafe_metadata").cloned(), ..Default::default() };
         ops::metadata::apply(&mut user, &metadata, ops::metadata::How::Replace)?;
         user.updated_at = cx.now;
-        refresh(&mut user, &emails);
+        refresh(&mut user, &emails, &wallets);
         store::update(&mut tx, &user).await.map_err(|e| if e.is_unique() { Error::from(refuse::identifier_taken("username")) } else { e.into() })?;
         audit::record(cx, &mut tx, Event::new("user.updated").user(id).changed(user.differs_from(&before)));
         let old = emails.iter().find(|e| before.primary_email_address_id.as_ref() == Some(&e.id));

@@ -45,6 +45,11 @@ row! {
         pub search: String,
         pub created_at: Timestamp,
         pub updated_at: Timestamp,
+        pub primary_web3_wallet_id: Option<IdentificationId>,
+        /// Its address, as it is shown.
+        pub primary_web3_wallet: Option<String>,
+        /// How many wallets there are, proved or not.
+        pub web3_wallets: i64,
     }
 }
 
@@ -90,7 +95,18 @@ impl UserRow {
             search: String::new(),
             created_at: now,
             updated_at: now,
+            primary_web3_wallet_id: None,
+            primary_web3_wallet: None,
+            web3_wallets: 0,
         }
+    }
+    /// What the user is called by: the primary address, the username, the primary wallet.
+    #[must_use]
+    pub fn identifier(&self) -> Option<&str> {
+        self.primary_email_normal
+            .as_deref()
+            .or(self.username.as_deref())
+            .or(self.primary_web3_wallet.as_deref())
     }
     /// The password was guessed at so often, without a right one in between, that it opens nothing until it is replaced.
     #[must_use]
@@ -110,6 +126,10 @@ impl UserRow {
             (
                 "primary_email_address_id",
                 self.primary_email_address_id != before.primary_email_address_id,
+            ),
+            (
+                "primary_web3_wallet_id",
+                self.primary_web3_wallet_id != before.primary_web3_wallet_id,
             ),
             ("password", self.password_stored != before.password_stored),
             (

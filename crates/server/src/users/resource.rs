@@ -1,9 +1,9 @@
 //! The wire's user: one shape for FAPI (no private metadata) and BAPI.
 use super::model::UserRow;
-use crate::identifiers::email::EmailRow;
+use super::ops::list::Found;
 use crate::identifiers::resource::EmailResource;
+use crate::identifiers::wallets::resource::WalletResource;
 use crate::instances::Instance;
-use crate::passkeys::model::PasskeyRow;
 use crate::passkeys::resource::PasskeyResource;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -35,7 +35,7 @@ pub struct UserResource {
     pub primary_email_address_id: Option<String>,
     /// None is served yet.
     pub primary_phone_number_id: Option<String>,
-    /// None is served yet.
+    /// One of `web3_wallets`.
     pub primary_web3_wallet_id: Option<String>,
     /// There is a password.
     pub password_enabled: bool,
@@ -53,8 +53,8 @@ pub struct UserResource {
     pub email_addresses: Vec<EmailResource>,
     /// Empty.
     pub phone_numbers: Vec<Value>,
-    /// Empty.
-    pub web3_wallets: Vec<Value>,
+    /// Oldest first.
+    pub web3_wallets: Vec<WalletResource>,
     /// Oldest first.
     pub passkeys: Vec<PasskeyResource>,
     /// Empty; on FAPI only.
@@ -149,16 +149,10 @@ pub enum Audience {
 }
 
 impl UserResource {
-    /// A user with the addresses and passkeys that are the user's.
+    /// A user with what belongs to the user.
     #[must_use]
-    pub fn new(
-        user: &UserRow,
-        emails: &[EmailRow],
-        passkeys: &[PasskeyRow],
-        instance: &Instance,
-        now: Timestamp,
-        audience: Audience,
-    ) -> Self {
+    pub fn new(found: &Found, instance: &Instance, now: Timestamp, audience: Audience) -> Self {
+        let user = &found.user;
         let server = audience == Audience::Server;
         let max = instance.settings.lockout_max_attempts;
         Self {
@@ -180,23 +174,22 @@ impl UserResource {
                 .as_ref()
                 .map(|id| id.as_str().to_owned()),
             primary_phone_number_id: None,
-            primary_web3_wallet_id: None,
+            primary_web3_wallet_id: user
+                .primary_web3_wallet_id
+                .as_ref()
+                .map(|id| id.as_str().to_owned()),
             password_enabled: user.password_stored.is_some(),
             two_factor_enabled: user.two_factor_enabled(),
             totp_enabled: user.totp_enabled,
             backup_code_enabled: user.backup_code_enabled,
             mfa_enabled_at: user.mfa_enabled_at.map(|t| t.0),
             mfa_disabled_at: user.mfa_disabled_at.map(|t| t.0),
-            email_addresses: emails
-                .iter()
-                .filter(|e| e.user_id == user.id)
-                .map(EmailResource::new)
-                .collect(),
+            email_addresses: found.emails.iter().map(EmailResource::new).collect(),
             phone_numbers: Vec::new(),
-            web3_wallets: Vec::new(),
-            passkeys: passkeys
+            web3_wallets: found.wallets.iter().map(WalletResource::new).collect(),
+            passkeys: found
+                .passkeys
                 .iter()
-                .filter(|p| p.user_id == user.id)
                 .map(if server {
                     PasskeyResource::for_server
                 } else {
@@ -241,7 +234,7 @@ pub struct PublicUserData {
     pub image_url: String,
     /// The user uploaded it.
     pub has_image: bool,
-    /// Primary address, or username.
+    /// Primary address, username, or primary wallet.
     pub identifier: String,
     /// `user_…`.
     pub user_id: String,
@@ -263,11 +256,7 @@ impl PublicUserData {
                 user.id.as_str(),
             ),
             has_image: false,
-            identifier: user
-                .primary_email_normal
-                .clone()
-                .or_else(|| user.username.clone())
-                .unwrap_or_default(),
+            identifier: user.identifier().unwrap_or_default().to_owned(),
             user_id: user.id.as_str().to_owned(),
             username: user.username.clone(),
         }

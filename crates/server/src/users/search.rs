@@ -39,6 +39,8 @@ impl Picks {
 pub struct Search {
     /// Has one of these addresses (normal form).
     pub email_addresses: Vec<String>,
+    /// Has one of these wallets (normal form).
+    pub wallets: Vec<String>,
     /// Has one of these usernames (normal form).
     pub usernames: Vec<String>,
     /// Ids.
@@ -75,7 +77,7 @@ pub const BOUNDS: &[(&str, &str)] = &[
 /// An ordering: its name on the wire, ascending, descending. The id breaks ties, so that pages never overlap.
 struct Ordering(&'static str, &'static str, &'static str);
 
-// Users have no phone numbers and wallets yet: those orderings are the ties alone. Columns that are never null go without
+// Users have no phone numbers yet: that ordering is the ties alone. Columns that are never null go without
 // NULLS LAST, so that their index is walked.
 const ORDERINGS: &[Ordering] = &[
     Ordering(
@@ -119,7 +121,11 @@ const ORDERINGS: &[Ordering] = &[
         " ORDER BY last_sign_in_at DESC NULLS LAST, id DESC",
     ),
     Ordering("phone_number", " ORDER BY id", " ORDER BY id DESC"),
-    Ordering("web3wallet", " ORDER BY id", " ORDER BY id DESC"),
+    Ordering(
+        "web3wallet",
+        " ORDER BY primary_web3_wallet NULLS LAST, id",
+        " ORDER BY primary_web3_wallet DESC NULLS LAST, id DESC",
+    ),
 ];
 
 /// How a list is ordered.
@@ -248,6 +254,13 @@ impl Statement {
             );
             self.among(" AND email_normal IN (", &search.email_addresses, "))");
         }
+        if !search.wallets.is_empty() {
+            self.and(
+                " AND id IN (SELECT user_id FROM web3_wallets WHERE instance_id = ?",
+                &[&tenant],
+            );
+            self.among(" AND wallet_normal IN (", &search.wallets, "))");
+        }
         if let Some(query) = &search.query {
             // `search` starts with the id, of which a part says nothing ("user_" would fit everybody).
             self.and(
@@ -322,6 +335,7 @@ mod tests {
         let list = |n: usize| (0..n).map(|i| i.to_string()).collect::<Vec<_>>();
         let search = Search {
             email_addresses: list(3),
+            wallets: list(4),
             usernames: list(5),
             ids: Picks {
                 include: list(1),

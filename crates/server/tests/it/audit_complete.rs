@@ -5,11 +5,14 @@ use crate::authenticator::Authenticator;
 use crate::authenticator_app::AuthenticatorApp;
 use crate::browser::{Browser, PASSWORD};
 use crate::passkeys::{ask, by_the_book};
+use crate::wallet::Wallet;
+use crate::wallets::connect;
 use crate::world::World;
 use serde_json::{Value as Json, json};
 use std::collections::BTreeSet;
 use usher_db::Value;
 use usher_server::instances::settings::{Presence, SignUpMode};
+use usher_server::strategies::Strategy;
 
 /// What is recorded nowhere, and why.
 const SILENT: &[(&str, &str)] = &[
@@ -123,6 +126,38 @@ async fn passkeys(log: &mut Ledger, bob: &Browser) {
     log.told(
         "UserPasskeyDelete",
         server.delete(&format!("/v1/users/{}/passkeys/{id}", text(&user))),
+    )
+    .await;
+}
+
+async fn wallets(log: &mut Ledger, bob: &Browser) {
+    let wallet = Wallet::ethereum(1);
+    let address = wallet.address();
+    let form = [("web3_wallet", address.as_str())];
+    let path = "/v1/me/web3_wallets";
+    let made = log.told("postWeb3Wallets", bob.post(path, &form)).await;
+    let path = format!("{path}/{}", text(&made["response"]["id"]));
+    let form = [("strategy", wallet.strategy())];
+    let asked = log
+        .told(
+            "prepareWeb3WalletVerification",
+            bob.post(&format!("{path}/prepare_verification"), &form),
+        )
+        .await;
+    let signature = wallet.sign(&text(&asked["response"]["verification"]["message"]));
+    let form = [("signature", signature.as_str())];
+    log.told(
+        "attemptWeb3WalletVerification",
+        bob.post(&format!("{path}/attempt_verification"), &form),
+    )
+    .await;
+    log.told("deleteWeb3Wallet", bob.delete(&path)).await;
+    let id = connect(bob, &wallet).await;
+    let user = bob.client().await["sessions"][0]["user"]["id"].clone();
+    let server = log.world.server();
+    log.told(
+        "UserWeb3WalletDelete",
+        server.delete(&format!("/v1/users/{}/web3_wallets/{id}", text(&user))),
     )
     .await;
 }
@@ -528,6 +563,7 @@ async fn by_browser(log: &mut Ledger) {
     .await;
     log.told("deleteEmailAddress", bob.delete(&email)).await;
     passkeys(log, &bob).await;
+    wallets(log, &bob).await;
     second_factors(log, &bob).await;
     let session = bob.session_ids().await.remove(0);
     reverification(log, &bob, &session).await;
@@ -625,7 +661,7 @@ async fn by_browser(log: &mut Ledger) {
 
 both! {
     async fn p10_audit_complete(world: World) {
-        world.settings(|s| { s.attributes.password = Presence::On; s.attributes.passkey = true; s.attributes.authenticator_app = true; s.attributes.backup_code = true; }).await;
+        world.settings(|s| { s.attributes.password = Presence::On; s.attributes.passkey = true; s.attributes.authenticator_app = true; s.attributes.backup_code = true; s.attributes.web3_wallet = vec![Strategy::Web3Metamask]; }).await;
         let mut log = Ledger { world, seen: BTreeSet::new() };
         by_server(&mut log).await;
         by_browser(&mut log).await;

@@ -45,6 +45,7 @@ mod captcha_service;
 mod doors;
 mod range_service;
 mod server;
+mod wallet;
 mod world;
 
 mod access;
@@ -104,3 +105,4 @@ mod tickets;
 mod usage;
 mod users;
 mod waitlist;
+mod wallets;

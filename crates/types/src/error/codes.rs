@@ -121,6 +121,10 @@ refusals! {
     form_identifier_not_found(param) = 422, "form_identifier_not_found", "is unknown", "No account was found with this {param}.";
     /// The code is wrong.
     form_code_incorrect(param) = 422, "form_code_incorrect", "is incorrect", "Incorrect {param}. Try again.";
+    /// The wallet's signature is none, another's, or over something else.
+    form_incorrect_signature() = 422, "form_incorrect_signature", "is incorrect", "The signature does not fit this wallet and this message. Sign the message again.";
+    /// The signature is of a smart-contract wallet.
+    smart_wallet_signature() = 422, "form_incorrect_signature", "is not supported", "This is the signature of a smart-contract wallet (ERC-1271 or ERC-6492), which cannot be verified here. Use a wallet whose key signs.";
     /// The password is wrong.
     form_password_incorrect(param) = 422, "form_password_incorrect", "is incorrect", "The {param} is incorrect. Try again, or use another method.";
     /// The same, where enumeration protection is on.

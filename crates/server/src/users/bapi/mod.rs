@@ -176,14 +176,7 @@ pub struct PasswordVerified {
 }
 
 fn shown(cx: &Cx, found: &Found) -> UserResource {
-    UserResource::new(
-        &found.user,
-        &found.emails,
-        &found.passkeys,
-        &cx.instance,
-        cx.now,
-        Audience::Server,
-    )
+    UserResource::new(found, &cx.instance, cx.now, Audience::Server)
 }
 
 fn all_shown(cx: &Cx, found: &[Found]) -> Vec<UserResource> {

@@ -2,9 +2,10 @@
 use crate::cx::Cx;
 use crate::identifiers::email::EmailAddress;
 use crate::identifiers::ops::Tell;
+use crate::identifiers::wallets::model::Wallet;
 use crate::second_factors::import::Import;
 use crate::users::model::normal_username;
-use crate::users::ops::create::{NewEmail, NewUser, check_username};
+use crate::users::ops::create::{NewEmail, NewUser, NewWallet, check_username};
 use crate::users::ops::list;
 use crate::users::ops::metadata::{MAX_BYTES, Metadata};
 use crate::users::ops::moderate::Sessions;
@@ -43,13 +44,16 @@ pub(super) fn search(form: &Form) -> Result<Search, ApiError> {
     // Nobody has any of these yet: a filter for one fits no user, a filter against one fits all.
     let nobody = !accounts.is_empty()
         || !given("phone_number").is_empty()
-        || !given("web3_wallet").is_empty()
         || form.text("phone_number_query").is_some()
         || !Picks::read(&given("organization_id")).include.is_empty();
     Ok(Search {
         email_addresses: given("email_address")
             .iter()
             .map(|a| a.to_ascii_lowercase())
+            .collect(),
+        wallets: given("web3_wallet")
+            .iter()
+            .map(|text| Wallet::parse(text).map_or_else(|| (*text).to_owned(), |w| w.normal()))
             .collect(),
         usernames: given("username")
             .iter()
@@ -111,6 +115,7 @@ pub(super) fn new_user(cx: &Cx, form: &Form) -> Result<NewUser, ApiError> {
         last_name: owned("last_name"),
         locale: owned("locale"),
         emails: new_emails(form)?,
+        wallets: new_wallets(cx, form)?,
         password_stored: None,
         public_metadata: object("public_metadata"),
         private_metadata: object("private_metadata"),
@@ -142,17 +147,16 @@ pub(super) fn change(cx: &Cx, form: &Form) -> Result<Change, ApiError> {
     }
     for (param, kind) in [
         ("primary_phone_number_id", "phone number"),
-        ("primary_web3_wallet_id", "wallet"),
         ("profile_image_id", "image"),
     ] {
         if form.text(param).is_some() {
             return Err(refuse::resource_not_found(kind).at(param));
         }
     }
-    let primary = "primary_email_address_id";
-    let address = |id: &str| {
-        IdentificationId::parse(id)
-            .ok_or_else(|| refuse::resource_not_found("email address").at(primary))
+    let identification = |param: &str, kind: &str| {
+        let missing = || refuse::resource_not_found(kind).at(param);
+        let parse = |id| IdentificationId::parse(id).ok_or_else(missing);
+        form.text(param).map(parse).transpose()
     };
     let password = new_password(form)?;
     let end = form.flag("sign_out_of_other_sessions").unwrap_or(false);
@@ -168,8 +172,9 @@ pub(super) fn change(cx: &Cx, form: &Form) -> Result<Change, ApiError> {
         first_name: form.patch("first_name"),
         last_name: form.patch("last_name"),
         locale: form.patch("locale"),
-        primary_email_address_id: form.text(primary).map(address).transpose()?,
         tell: Tell::read(form),
+        primary_email_address_id: identification("primary_email_address_id", "email address")?,
+        primary_web3_wallet_id: identification("primary_web3_wallet_id", "wallet")?,
         password,
         sessions: if end { Sessions::End } else { Sessions::Keep },
         delete_self_enabled: form.flag("delete_self_enabled"),
@@ -240,14 +245,13 @@ fn refuse_unoffered(cx: &Cx, form: &Form) -> Result<(), ApiError> {
     let offered = &cx.instance.settings.attributes;
     let listed = |name: &str| form.texts(name).iter().any(|v| !v.is_empty());
     let unknown = |param: &str| Err(refuse::form_param_unknown(param).at(param));
-    for param in [
-        "phone_number",
-        "phone_number_identification_status",
-        "web3_wallet",
-    ] {
+    for param in ["phone_number", "phone_number_identification_status"] {
         if listed(param) {
             return unknown(param);
         }
+    }
+    if !offered.wallets().enabled() && listed("web3_wallet") {
+        return unknown("web3_wallet");
     }
     if !offered.email_address.enabled() && listed("email_address") {
         return unknown("email_address");
@@ -291,6 +295,24 @@ fn new_emails(form: &Form) -> Result<Vec<NewEmail>, ApiError> {
     Ok(emails)
 }
 
+/// Wallets that the operator vouches for. An address that no way to sign in is offered for is refused.
+fn new_wallets(cx: &Cx, form: &Form) -> Result<Vec<NewWallet>, ApiError> {
+    let param = "web3_wallet";
+    let mut wallets: Vec<NewWallet> = Vec::new();
+    for text in form.texts(param).into_iter().filter(|t| !t.is_empty()) {
+        let wallet = Wallet::offered(&cx.instance.settings.attributes, text)
+            .ok_or_else(|| refuse::form_param_format_invalid("wallet address").at(param))?;
+        if wallets.iter().any(|w| w.wallet == wallet) {
+            return Err(refuse::form_param_duplicate(param).at(param));
+        }
+        wallets.push(NewWallet {
+            wallet,
+            verified_by: "admin",
+        });
+    }
+    Ok(wallets)
+}
+
 fn check_metadata(new: &NewUser) -> Result<(), ApiError> {
     let length = |object: &Option<Map<String, Value>>| {
         object
@@ -324,6 +346,7 @@ fn check_demands(cx: &Cx, form: &Form, new: &NewUser) -> Result<(), ApiError> {
             new.emails.is_empty(),
         ),
         ("username", demanded.username, new.username.is_none()),
+        ("web3_wallet", demanded.wallets(), new.wallets.is_empty()),
     ];
     let none = lacks.iter().all(|(_, _, lacking)| *lacking);
     for (name, presence, lacking) in lacks {
@@ -336,7 +359,7 @@ fn check_demands(cx: &Cx, form: &Form, new: &NewUser) -> Result<(), ApiError> {
             missing.push(name);
         }
     }
-    let other_way = cx.instance.settings.email_signs_in();
+    let other_way = cx.instance.settings.email_signs_in() || !new.wallets.is_empty();
     let given = form.text("password").is_some() || form.text("password_digest").is_some();
     if demanded.password.required() && !given && !(waived("skip_password_requirement") && other_way)
     {

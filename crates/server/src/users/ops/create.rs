@@ -3,6 +3,8 @@ use crate::audit::{self, Event};
 use crate::cx::Cx;
 use crate::identifiers;
 use crate::identifiers::email::{EmailAddress, EmailRow};
+use crate::identifiers::wallets;
+use crate::identifiers::wallets::model::{Wallet, WalletRow};
 use crate::instances::settings::Settings;
 use crate::second_factors::import::{self, Stored};
 use crate::users::model::{UserRow, normal_username};
@@ -24,6 +26,15 @@ pub struct NewEmail {
     pub reserved: bool,
 }
 
+/// A wallet of a new user.
+#[derive(Clone, Debug)]
+pub struct NewWallet {
+    /// The wallet.
+    pub wallet: Wallet,
+    /// What verified it.
+    pub verified_by: &'static str,
+}
+
 /// A user to create.
 #[derive(Clone, Debug, Default)]
 pub struct NewUser {
@@ -39,6 +50,8 @@ pub struct NewUser {
     pub locale: Option<String>,
     /// The first is the primary one.
     pub emails: Vec<NewEmail>,
+    /// The first is the primary one.
+    pub wallets: Vec<NewWallet>,
     /// A hash.
     pub password_stored: Option<String>,
     /// An object.
@@ -106,7 +119,7 @@ pub async fn create(cx: &Cx, tx: &mut Tx, new: NewUser) -> Result<UserRow> {
             .plus_secs(cx.instance.settings.lockout_minutes.saturating_mul(60))
     });
     user.legal_accepted_at = new.legal_accepted_at;
-    check_free(tx, &user, &new.emails).await?;
+    check_free(tx, &user, &new.emails, &new.wallets).await?;
     let mut emails = Vec::with_capacity(new.emails.len());
     for (index, email) in (0_i64..).zip(&new.emails) {
         emails.push(EmailRow {
@@ -131,7 +144,15 @@ pub async fn create(cx: &Cx, tx: &mut Tx, new: NewUser) -> Result<UserRow> {
         });
     }
     user.primary_email_address_id = emails.first().map(|e| e.id.clone());
-    refresh(&mut user, &emails);
+    let wallets: Vec<WalletRow> = (0_i64..)
+        .zip(&new.wallets)
+        .map(|(index, new)| {
+            let at = cx.now.plus_ms(index);
+            wallets::ops::row(cx, &user.id, &new.wallet, Some(new.verified_by), at)
+        })
+        .collect();
+    user.primary_web3_wallet_id = wallets.first().map(|w| w.id.clone());
+    refresh(&mut user, &emails, &wallets);
     store::insert(tx, &user)
         .await
         .map_err(|e| taken(e, "username"))?;
@@ -139,6 +160,11 @@ pub async fn create(cx: &Cx, tx: &mut Tx, new: NewUser) -> Result<UserRow> {
         identifiers::store::insert(tx, email)
             .await
             .map_err(|e| taken(e, "email_address"))?;
+    }
+    for wallet in &wallets {
+        wallets::store::insert(tx, wallet)
+            .await
+            .map_err(|e| taken(e, "web3_wallet"))?;
     }
     let given = UserRow::blank(user.instance_id.clone(), user.id.clone(), user.created_at);
     let changes = user.differs_from(&given);
@@ -150,6 +176,10 @@ pub async fn create(cx: &Cx, tx: &mut Tx, new: NewUser) -> Result<UserRow> {
     for email in &emails {
         let event = Event::new("email_address.created").user(&user.id);
         audit::record(cx, tx, event.about(email.id.as_str()));
+    }
+    for wallet in &wallets {
+        let event = Event::new("web3_wallet.created").user(&user.id);
+        audit::record(cx, tx, event.about(wallet.id.as_str()));
     }
     if new.second_factors.is_some() {
         import::put(cx, tx, &mut user, &new.second_factors).await?;
@@ -167,8 +197,21 @@ fn taken(e: usher_db::DbError, param: &'static str) -> usher_types::Error {
     }
 }
 
-async fn check_free(tx: &mut Tx, user: &UserRow, emails: &[NewEmail]) -> Result<()> {
+async fn check_free(
+    tx: &mut Tx,
+    user: &UserRow,
+    emails: &[NewEmail],
+    wallets: &[NewWallet],
+) -> Result<()> {
     let mut faults = Vec::new();
+    for new in wallets {
+        if wallets::store::claimed(tx, &new.wallet.normal())
+            .await?
+            .is_some()
+        {
+            faults.push(refuse::identifier_taken("web3_wallet"));
+        }
+    }
     for email in emails {
         if identifiers::store::claimed(tx, email.address.as_str())
             .await?
@@ -190,8 +233,15 @@ async fn check_free(tx: &mut Tx, user: &UserRow, emails: &[NewEmail]) -> Result<
     ApiError::join(faults).map_or(Ok(()), |e| Err(e.into()))
 }
 
-/// Recomputes what follows from the row and its addresses: the searched text and the primary address's sort key.
-pub fn refresh(user: &mut UserRow, emails: &[EmailRow]) {
+/// Recomputes what follows from the row, its addresses and its wallets: the searched text, the sort keys, and how many wallets
+/// there are.
+pub fn refresh(user: &mut UserRow, emails: &[EmailRow], wallets: &[WalletRow]) {
+    let primary = user
+        .primary_web3_wallet_id
+        .as_ref()
+        .and_then(|id| wallets.iter().find(|w| w.id == *id));
+    user.primary_web3_wallet = primary.map(|w| w.web3_wallet.clone());
+    user.web3_wallets = i64::try_from(wallets.len()).unwrap_or(i64::MAX);
     let primary = user
         .primary_email_address_id
         .as_ref()
@@ -208,6 +258,7 @@ pub fn refresh(user: &mut UserRow, emails: &[EmailRow]) {
             .join(" "),
     );
     parts.extend(emails.iter().map(|e| e.email_normal.clone()));
+    parts.extend(wallets.iter().map(|w| w.wallet_normal.clone()));
     user.search = parts.join("\n").to_lowercase();
 }
 
@@ -230,6 +281,10 @@ pub fn check_username(settings: &Settings, text: &str) -> Result<String, ApiErro
         .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
     {
         return Err(refuse::form_username_invalid_character().at("username"));
+    }
+    // What names a wallet names nothing else.
+    if Wallet::offered(&settings.attributes, text).is_some() {
+        return Err(refuse::form_param_format_invalid("username").at("username"));
     }
     if text.bytes().all(|b| b.is_ascii_digit()) {
         return Err(refuse::form_username_needs_non_number_char().at("username"));

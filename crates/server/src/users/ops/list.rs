@@ -2,6 +2,8 @@
 use crate::cx::Cx;
 use crate::identifiers;
 use crate::identifiers::email::EmailRow;
+use crate::identifiers::wallets;
+use crate::identifiers::wallets::model::WalletRow;
 use crate::passkeys;
 use crate::passkeys::model::PasskeyRow;
 use crate::users::model::UserRow;
@@ -22,6 +24,8 @@ pub struct Found {
     pub emails: Vec<EmailRow>,
     /// The passkeys.
     pub passkeys: Vec<PasskeyRow>,
+    /// The wallets.
+    pub wallets: Vec<WalletRow>,
 }
 
 /// An id from outside.
@@ -63,10 +67,12 @@ pub async fn hold(tx: &mut Tx, id: &UserId) -> Result<Found> {
 pub async fn load(tx: &mut Tx, user: UserRow) -> Result<Found> {
     let emails = identifiers::store::of_user(tx, &user.id).await?;
     let passkeys = passkeys::ops::of_user(tx, &user).await?;
+    let wallets = wallets::ops::of_user(tx, &user).await?;
     Ok(Found {
         user,
         emails,
         passkeys,
+        wallets,
     })
 }
 
@@ -87,6 +93,7 @@ pub async fn page(cx: &Cx, search: &Search, page: &Page) -> Result<Vec<Found>> {
         found.push(Found {
             emails: emails.remove(&user.id).unwrap_or_default(),
             passkeys: passkeys::ops::of_user(&mut tx, &user).await?,
+            wallets: wallets::ops::of_user(&mut tx, &user).await?,
             user,
         });
     }

@@ -7,3 +7,4 @@ pub mod moderate;
 pub mod own;
 pub mod remove;
 pub mod update;
+pub mod ways;

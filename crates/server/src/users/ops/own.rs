@@ -3,6 +3,7 @@
 use super::failures::{self, Failure};
 use super::list;
 use super::moderate::forget_tokens;
+use super::ways;
 use crate::audit::{self, Event};
 use crate::clients::ops as clients;
 use crate::cx::Cx;
@@ -182,7 +183,8 @@ pub async fn remove_password(
     let found = list::one(cx, user.id.as_str()).await?;
     let codes =
         cx.instance.settings.email_signs_in() && found.emails.iter().any(|e| e.is_verified());
-    let other_way = codes || (a.passkey && found.user.passkeys > 0);
+    let passkey = a.passkey && found.user.passkeys > 0;
+    let other_way = codes || passkey || ways::by_wallet(&cx.instance.settings, &found);
     if a.password.required() || !other_way {
         return Err(refuse::password_required().into());
     }

@@ -3,6 +3,7 @@ use super::create::{NewUser, create, refresh};
 use super::list::{self, Found};
 use super::metadata::{self, How, Metadata};
 use super::moderate::{Sessions, end_sessions, forget_tokens};
+use super::ways;
 use crate::audit::{self, Event};
 use crate::cx::Cx;
 use crate::identifiers::ops::Tell;
@@ -71,6 +72,8 @@ pub struct Change {
     pub primary_email_address_id: Option<IdentificationId>,
     /// Who is told where the primary address changes.
     pub tell: Tell,
+    /// One of the user's verified wallets.
+    pub primary_web3_wallet_id: Option<IdentificationId>,
     /// A new password.
     pub password: Option<NewPassword>,
     /// What becomes of the sessions when the password changes.
@@ -186,7 +189,7 @@ pub async fn verify_password(cx: &Cx, id: &str, text: &str) -> Result<()> {
 
 /// Writes a held user whose identifiers may have changed; what follows from them is computed anew.
 async fn save(cx: &Cx, tx: &mut Tx, found: &mut Found, unique: &str) -> Result<()> {
-    refresh(&mut found.user, &found.emails);
+    refresh(&mut found.user, &found.emails, &found.wallets);
     found.user.updated_at = cx.now;
     store::update(tx, &found.user).await.map_err(|e| {
         if e.is_unique() {
@@ -219,8 +222,10 @@ fn set_password(cx: &Cx, user: &mut UserRow, stored: &str) {
 }
 
 fn apply(cx: &Cx, found: &mut Found, change: &Change) -> Result<(), ApiError> {
+    let by_wallet = ways::by_wallet(&cx.instance.settings, found);
     let user = &mut found.user;
-    if change.username == Patch::Null && user.username.is_some() && found.emails.is_empty() {
+    let named = !found.emails.is_empty() || by_wallet;
+    if change.username == Patch::Null && user.username.is_some() && !named {
         return Err(refuse::last_required_identification_deletion_failed());
     }
     user.external_id = change.external_id.clone().over(user.external_id.take());
@@ -240,6 +245,18 @@ fn apply(cx: &Cx, found: &mut Found, change: &Change) -> Result<(), ApiError> {
             return Err(refuse::form_param_value_invalid(param).at(param));
         }
         user.primary_email_address_id = Some(id.clone());
+    }
+    if let Some(id) = &change.primary_web3_wallet_id {
+        let param = "primary_web3_wallet_id";
+        let wallet = found
+            .wallets
+            .iter()
+            .find(|w| w.id == *id)
+            .ok_or_else(|| refuse::resource_not_found("wallet").at(param))?;
+        if !wallet.is_verified() {
+            return Err(refuse::form_param_value_invalid(param).at(param));
+        }
+        user.primary_web3_wallet_id = Some(id.clone());
     }
     user.delete_self_enabled = change
         .delete_self_enabled

@@ -1,0 +1,22 @@
+//! Which ways to sign in a user has left: whoever takes one away asks here first.
+use super::list::Found;
+use crate::instances::settings::Settings;
+
+/// A user could still sign in: there is an identifier, and a way to prove to be whom it names.
+#[must_use]
+pub fn any(settings: &Settings, found: &Found) -> bool {
+    let a = &settings.attributes;
+    let address = a.email_address.enabled() && found.emails.iter().any(|e| e.claimed);
+    let username = a.username.enabled() && found.user.username.is_some();
+    let password = a.password.enabled() && found.user.password_stored.is_some();
+    let codes = settings.email_signs_in() && found.emails.iter().any(|e| e.is_verified());
+    let passkey = a.passkey && found.user.passkeys > 0;
+    (password && (address || username)) || codes || passkey || by_wallet(settings, found)
+}
+
+/// A proved wallet signs the user in.
+#[must_use]
+pub fn by_wallet(settings: &Settings, found: &Found) -> bool {
+    let mut wallets = found.wallets.iter();
+    wallets.any(|w| w.signs_in(&settings.attributes))
+}
