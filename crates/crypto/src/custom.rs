@@ -30,7 +30,7 @@ pub struct CustomKey {
 }
 
 enum Key {
-    Hmac(hmac::Key),
+    Hmac(Box<hmac::Key>),
     Rsa(RsaKeyPair, &'static dyn RsaEncoding),
     Ecdsa(EcdsaKeyPair),
 }
@@ -114,7 +114,8 @@ fn hmac_key(algorithm: hmac::Algorithm, text: &str, least: usize) -> Result<Key,
     if text.len() < least {
         return Err(KeyError::Rejected);
     }
-    Ok(Key::Hmac(hmac::Key::new(algorithm, text.as_bytes())))
+    let key = hmac::Key::new(algorithm, text.as_bytes());
+    Ok(Key::Hmac(Box::new(key)))
 }
 
 fn rsa_key(text: &str, encoding: &'static dyn RsaEncoding) -> Result<Key, KeyError> {

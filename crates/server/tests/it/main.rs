@@ -48,6 +48,7 @@ mod server;
 mod world;
 
 mod access;
+mod agents;
 mod attacks_accounts;
 mod attacks_input;
 mod attacks_jwt;
@@ -62,6 +63,7 @@ mod claims;
 mod clock;
 mod cookies;
 mod csrf;
+mod dev_browser;
 mod edge;
 mod email_addresses;
 mod fields;
