@@ -105,16 +105,16 @@ export function usherBinary() {
   return found;
 }
 
-/** `usher dev` on a free port with an empty data directory; `config` is what else its file says. `env` is what it wrote to `dev.env`. */
-export async function startUsher({ settings, config = '' } = {}) {
+/** `usher dev` on a free port with an empty data directory; `config` is what else its file says, `keys` what it says of keys. `env` is what it wrote to `dev.env`. */
+export async function startUsher({ settings = '', keys = '', config = '', flags = [] } = {}) {
   const directory = mkdtempSync(join(tmpdir(), 'usher-e2e-'));
   const data = join(directory, 'data');
   const port = await freePort();
   const url = `http://localhost:${port}`;
-  const more = [];
-  if (settings) {
+  const more = [...flags];
+  if (settings || keys) {
     const file = join(directory, 'instances.toml');
-    writeFileSync(file, `${config}\n[[instances]]\nname = "e2e"\nhost = "127.0.0.1:${port}"\nenvironment = "development"\n\n[instances.settings]\n${settings}\n`);
+    writeFileSync(file, `${config}\n[[instances]]\nname = "e2e"\nhost = "127.0.0.1:${port}"\nenvironment = "development"\n${keys}\n[instances.settings]\n${settings}\n`);
     more.push('--instances', file);
   }
   const usher = await start('usher', usherBinary(), ['dev', '--port', String(port), '--data', data, ...more], {

@@ -8,8 +8,9 @@ use usher_crypto::rng::Rng;
 use usher_db::Db;
 use usher_server::app::{App, Options};
 use usher_server::config::{Config, InstanceConfig};
+use usher_server::instances::keys::secret_prefix;
 use usher_server::instances::settings::Settings;
-use usher_server::instances::setup::{self, Tools, Wanted};
+use usher_server::instances::setup::{self, KeyForm, Tools, Wanted};
 use usher_types::Clock;
 
 /// Runs until told to stop.
@@ -18,6 +19,7 @@ pub(crate) async fn run(
     data: &Path,
     instances: Option<&Path>,
     database_url: Option<&str>,
+    test_keys: bool,
 ) -> Result<(), String> {
     process::logs(true);
     std::fs::create_dir_all(data).map_err(|e| {
@@ -60,7 +62,10 @@ pub(crate) async fn run(
     // Nobody is asked about the passwords of a development server unless its file says so.
     let (outbound, breached) = outside::open(&config, None)?;
     let captcha = config.captcha.open()?;
-    for wanted in wanted(port, config, instances.is_some()) {
+    for mut wanted in wanted(port, config, instances.is_some()) {
+        if test_keys && wanted.keys == KeyForm::Live {
+            wanted.keys = KeyForm::Test { host: None };
+        }
         // Each at its own instant: the order of the file is the order of the instances, and the first is the default.
         let tools = Tools {
             now: clock.now(),
@@ -92,8 +97,11 @@ pub(crate) async fn run(
         let secret = setup::secrets(&db, &master, &instance.row, clock.now())
             .await
             .map_err(told)?
-            .into_iter()
-            .last()
+            .into_iter();
+        // Both forms can be there, where the operator went from one to the other.
+        let prefix = secret_prefix(&instance.row.publishable_key);
+        let secret = secret
+            .max_by_key(|key| key.starts_with(prefix))
             .unwrap_or_default();
         keys.push((instance, secret));
     }
@@ -137,11 +145,13 @@ fn wanted(port: u16, config: Config, from_file: bool) -> Vec<Wanted> {
             host: format!("127.0.0.1:{port}"),
             environment: "development".to_owned(),
             secret_key: None,
+            keys: KeyForm::Live,
             settings: Settings::default(),
             overwrite: false,
         }];
     }
     let one = |i: InstanceConfig| {
+        let keys = i.keys();
         // A host without a port is meant at ours.
         let host = if i.host.contains(':') {
             i.host
@@ -153,6 +163,7 @@ fn wanted(port: u16, config: Config, from_file: bool) -> Vec<Wanted> {
             host,
             environment: i.environment,
             secret_key: i.secret_key,
+            keys,
             settings: i.settings,
             overwrite: true,
         }

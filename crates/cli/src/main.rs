@@ -40,6 +40,9 @@ enum Command {
         /// A PostgreSQL URL to store in, instead of a file in the data directory.
         #[arg(long, env = "USHER_DEV_DATABASE_URL", hide_env_values = true)]
         database_url: Option<String>,
+        /// Hand out `pk_test_` and `sk_test_` keys: for development across sites (see README).
+        #[arg(long)]
+        test_keys: bool,
     },
     /// Run in production, by a configuration file.
     Serve {
@@ -96,7 +99,11 @@ fn main() -> ExitCode {
                 data,
                 instances,
                 database_url,
-            } => dev::run(port, &data, instances.as_deref(), database_url.as_deref()).await,
+                test_keys,
+            } => {
+                let instances = instances.as_deref();
+                dev::run(port, &data, instances, database_url.as_deref(), test_keys).await
+            }
             Command::Serve { config } => serve::run(&config).await,
             Command::Migrate { config, check } => serve::migrate(&config, check).await,
             Command::Keys { action } => keys::run(action).await,

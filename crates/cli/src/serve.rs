@@ -152,6 +152,7 @@ pub(crate) async fn run(path: &Path) -> Result<(), String> {
             host: instance.host.clone(),
             environment: instance.environment.clone(),
             secret_key: None,
+            keys: instance.keys(),
             settings: instance.settings.clone(),
             overwrite: false,
         };

@@ -48,6 +48,7 @@ async fn made(file: &Path, master: &Master) {
         host: "clerk.example.com".to_owned(),
         environment: "production".to_owned(),
         secret_key: None,
+        keys: setup::KeyForm::Live,
         settings: Settings::default(),
         overwrite: true,
     };

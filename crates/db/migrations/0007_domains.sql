@@ -73,6 +73,7 @@ CREATE TABLE satellite_links (
   token_hash TEXT NOT NULL,
   client_id TEXT NOT NULL,
   client_token_hash TEXT NOT NULL,
+  browser_hash TEXT NOT NULL,
   domain_id TEXT NOT NULL,
   expire_at BIGINT NOT NULL,
   PRIMARY KEY (instance_id, token_hash)

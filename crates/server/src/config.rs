@@ -2,6 +2,7 @@
 //! operator sets for an instance is in `instances::settings`, under `[[instances]]` here and in the database after.
 use crate::captcha::judge::{Captcha, TURNSTILE};
 use crate::instances::settings::Settings;
+use crate::instances::setup::KeyForm;
 use crate::listen::tls;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -248,6 +249,13 @@ pub struct InstanceConfig {
     /// A fixed secret key. `usher dev --instances` only: test suites pin it.
     #[serde(default)]
     pub secret_key: Option<String>,
+    /// Development instances only: `pk_test_` and `sk_test_` keys, for development across sites (decision 32).
+    #[serde(default)]
+    pub test_keys: bool,
+    /// The host that a test key names, where it is not `host`. SDKs send users there where they are given no proxy URL: name no
+    /// host that is somebody else's unless you mean to.
+    #[serde(default)]
+    pub test_key_host: Option<String>,
     /// Its settings; in `usher.toml` they are written at the first start and are the database's afterwards.
     #[serde(default)]
     pub settings: Settings,
@@ -339,6 +347,17 @@ impl Server {
 }
 
 impl InstanceConfig {
+    /// The form of its keys.
+    #[must_use]
+    pub fn keys(&self) -> KeyForm {
+        if self.test_keys || self.test_key_host.is_some() {
+            let host = self.test_key_host.clone();
+            KeyForm::Test { host }
+        } else {
+            KeyForm::Live
+        }
+    }
+
     /// Its first value that is out of bounds.
     ///
     /// # Errors
@@ -356,6 +375,18 @@ impl InstanceConfig {
         }
         if !matches!(self.environment.as_str(), "production" | "development") {
             return Err(at("environment must be production or development"));
+        }
+        let tests = self.test_keys || self.test_key_host.is_some();
+        if tests && self.environment == "production" {
+            return Err(at("test_keys are for development instances"));
+        }
+        if let Some(named) = &self.test_key_host
+            && usher_http::origin::split_host(named)
+                .is_none_or(|(name, _)| !name.contains('.') || *named != named.to_lowercase())
+        {
+            return Err(at(
+                "test_key_host must be a host name in lower case with a dot",
+            ));
         }
         if self
             .secret_key
@@ -405,6 +436,14 @@ mod tests {
             (
                 "[[instances]]\nname='a'\nhost='a.b'\nenvironment='x'",
                 "environment",
+            ),
+            (
+                "[[instances]]\nname='a'\nhost='a.b'\ntest_keys=true",
+                "test_keys",
+            ),
+            (
+                "[[instances]]\nname='a'\nhost='a.b'\nenvironment='development'\ntest_key_host='a'",
+                "test_key_host",
             ),
         ] {
             let error = Config::parse(text).expect_err(text);

@@ -5,7 +5,7 @@ use crate::instances::Instance;
 use std::sync::{Arc, Mutex, PoisonError};
 use usher_db::Tx;
 use usher_types::id::{ClientId, SessionId, UserId};
-use usher_types::{Result, Timestamp};
+use usher_types::{Result, Secret, Timestamp};
 
 /// What a request says of itself, after the edge has decided what to believe.
 #[derive(Clone, Debug, Default)]
@@ -76,6 +76,15 @@ impl Caller {
     }
 }
 
+/// A development browser (contract fapi §5.2), as its request names it.
+#[derive(Clone, Debug)]
+pub enum DevBrowser {
+    /// By a token of this instance: a client's, or one that says "nobody" by itself.
+    Known(Secret<String>),
+    /// By a token that is none, or none any more.
+    Unknown,
+}
+
 /// The session that a browser's request acts for.
 #[derive(Clone, Debug)]
 pub struct Acting {
@@ -103,6 +112,8 @@ pub struct Cx {
     pub caller: Caller,
     /// The browser's client, as it was when the request came.
     pub client: Option<ClientRow>,
+    /// The token of a development browser came, and no client cookie: answers carry tokens back in a header.
+    pub dev_browser: Option<DevBrowser>,
     /// Several client cookies came, and none was believed: the browser's own is among them and is left alone.
     pub ambiguous: bool,
     /// The operation that was asked for, by its id; empty in jobs.
@@ -134,6 +145,7 @@ impl Cx {
             request,
             caller: Caller::default(),
             client: None,
+            dev_browser: None,
             ambiguous: false,
             operation: "",
             acting_session: None,

@@ -3,6 +3,7 @@
 #![recursion_limit = "512"]
 
 pub mod access;
+pub mod agents;
 pub mod app;
 pub mod audit;
 pub mod captcha;
@@ -60,6 +61,8 @@ pub fn operations() -> impl Iterator<Item = &'static route::Op> {
         waitlist::bapi::OPS,
         identifiers::bapi::OPS,
         identifiers::fapi::OPS,
+        agents::bapi::OPS,
+        agents::fapi::OPS,
         redirect_urls::bapi::OPS,
         jwt_templates::bapi::OPS,
         jwt_templates::fapi::OPS,

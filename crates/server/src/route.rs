@@ -156,6 +156,8 @@ pub struct Op {
     pub lenient: bool,
     /// Other sites send browsers here: a protocol's GET, whose handler checks where it leads.
     pub navigated: bool,
+    /// Its GET uses something up: a HEAD, which looks whether there is something, does not reach it.
+    pub once: bool,
     /// What runs.
     pub handler: Handler,
 }
@@ -181,6 +183,7 @@ impl Op {
             enveloped: false,
             lenient: false,
             navigated: false,
+            once: false,
             handler,
         }
     }
@@ -203,6 +206,7 @@ impl Op {
             enveloped: false,
             lenient: false,
             navigated: false,
+            once: false,
             handler,
         }
     }
@@ -222,6 +226,12 @@ impl Op {
     #[must_use]
     pub const fn navigated(mut self) -> Self {
         self.navigated = true;
+        self
+    }
+    /// Its GET uses something up.
+    #[must_use]
+    pub const fn once(mut self) -> Self {
+        self.once = true;
         self
     }
     /// Its answer.

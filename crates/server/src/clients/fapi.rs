@@ -1,10 +1,11 @@
 //! `/v1/client` (contract fapi §3.3, §8.1).
-use super::{handshake, ops, resource};
+use super::{dev_browser, handshake, ops, resource};
 use crate::cx::Cx;
 use crate::handler;
 use crate::route::{Call, Guard, Op, Reply};
 use schemars::JsonSchema;
 use serde::Serialize;
+use usher_http::cookie::SetCookie;
 use usher_http::form::{Field, text, word};
 use usher_types::Result;
 use usher_types::error::codes as refuse;
@@ -33,6 +34,9 @@ fn alone(client: Option<resource::ClientResource>) -> Result<Reply> {
     })
 }
 
+/// Seconds that clerk-js gives `__clerk_db_jwt`, too.
+const DEV_COOKIE_SECS: i64 = 365 * 24 * 3600;
+
 const HANDSHAKE: &[Field] = &[
     text("redirect_url", 4096).query().required(),
     word("format", &["nonce", "token"]).query(),
@@ -42,8 +46,35 @@ const HANDSHAKE: &[Field] = &[
     text("__clerk_hs_reason", 128).query(),
 ];
 
+const INIT: &[Field] = &[text("origin", 2048).query()];
+
 /// Operations.
 pub const OPS: &[Op] = &[
+    Op::fapi(
+        "POST",
+        "/v1/dev_browser",
+        "createDevBrowser",
+        Guard::Browser,
+        handler!(create_dev_browser),
+    )
+    .answers::<DevBrowserResource>(),
+    Op::fapi(
+        "GET",
+        "/v1/dev_browser/init",
+        "getDevBrowserInit",
+        Guard::Browser,
+        handler!(init_dev_browser),
+    )
+    .fields(INIT)
+    .answers::<DevBrowserResource>(),
+    Op::fapi(
+        "POST",
+        "/v1/dev_browser/set_first_party_cookie",
+        "postDevBrowserInitSetCookie",
+        Guard::Browser,
+        handler!(set_first_party_cookie),
+    )
+    .answers::<DevBrowserResource>(),
     Op::fapi(
         "GET",
         "/v1/client",
@@ -101,6 +132,55 @@ pub const OPS: &[Op] = &[
         handler!(clear_site_data),
     ),
 ];
+
+/// A development browser.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "DevBrowser")]
+pub struct DevBrowserResource {
+    /// Its token: what `__clerk_db_jwt` carries.
+    pub id: String,
+}
+
+/// A token of nobody: nothing is kept.
+async fn create_dev_browser(cx: &Cx, _: &Call) -> Result<Reply> {
+    dev_browser::check_instance(cx)?;
+    Reply::json(&DevBrowserResource {
+        id: dev_browser::nobody(cx),
+    })
+}
+
+/// As a POST, for an origin that is named.
+async fn init_dev_browser(cx: &Cx, call: &Call) -> Result<Reply> {
+    dev_browser::check_instance(cx)?;
+    let origin = call.form.text("origin");
+    if origin.is_some_and(|origin| !cx.instance.allows_origin(origin)) {
+        return Err(refuse::origin_invalid().into());
+    }
+    Reply::json(&DevBrowserResource {
+        id: dev_browser::nobody(cx),
+    })
+}
+
+/// The token that came in the URL, or a fresh one, as cookies of this host: the application's own, when it proxies us.
+async fn set_first_party_cookie(cx: &Cx, _: &Call) -> Result<Reply> {
+    dev_browser::check_instance(cx)?;
+    let id = dev_browser::for_application(cx);
+    let suffixed = format!("__clerk_db_jwt_{}", cx.instance.cookie_suffix);
+    let cookies = ["__clerk_db_jwt", suffixed.as_str()].map(|name| {
+        let cookie = SetCookie {
+            name,
+            value: Some(&id),
+            domain: None,
+            http_only: false,
+            secure: cx.request.https,
+            max_age_secs: DEV_COOKIE_SECS,
+        };
+        cookie.render()
+    });
+    let mut reply = Reply::json(&DevBrowserResource { id: id.clone() })?;
+    reply.cookies.extend(cookies);
+    Ok(reply)
+}
 
 async fn show(cx: &Cx, _: &Call) -> Result<Reply> {
     let client = resource::unchanged(cx).await?;

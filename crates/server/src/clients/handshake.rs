@@ -1,6 +1,7 @@
 //! The handshake: a server SDK sends the browser here to learn who is signed in; we send it back with a nonce, under
 //! which the SDK fetches the cookies to set on the app's host (contract fapi §5.3, §5.4).
-use super::{ops, store};
+use super::model::ClientRow;
+use super::{dev_browser, ops, store};
 use crate::cx::Cx;
 use crate::route::{Call, Reply};
 use crate::sessions::model::SessionRow;
@@ -14,7 +15,7 @@ use usher_crypto::seal::Master;
 use usher_http::cookie::SetCookie;
 use usher_http::origin::Url;
 use usher_types::error::codes as refuse;
-use usher_types::{Error, Fault, Result};
+use usher_types::{Error, Fault, Result, Secret};
 
 /// Seconds a nonce lives. Parallel requests of one page load read it, so it is not consumed.
 const NONCE_LIFE_SECS: i64 = 60;
@@ -79,6 +80,8 @@ struct Kept {
     stamp: i64,
     secure: bool,
     shared: bool,
+    /// The application's development-browser token, on instances that have them.
+    dev_browser: Option<String>,
 }
 
 /// What kept handshakes are sealed for.
@@ -86,10 +89,16 @@ const SEALED_FOR: &str = "handshake";
 
 /// `Set-Cookie` strings for the app's host that say who is signed in. The session cookie is readable by scripts by
 /// design: it lives 60 seconds and can be exchanged for nothing.
-fn directives(cx: &Cx, place: Place<'_>, stamp: i64, who: Option<&SignedIn>) -> Vec<String> {
+fn directives(
+    cx: &Cx,
+    place: Place<'_>,
+    stamp: i64,
+    who: Option<&SignedIn>,
+    dev_browser: Option<&str>,
+) -> Vec<String> {
     let suffix = &cx.instance.cookie_suffix;
     let uat = stamp.to_string();
-    let mut out = Vec::with_capacity(7);
+    let mut out = Vec::with_capacity(9);
     let mut push = |name: &str, value: Option<&str>, shared: bool, http_only: bool| {
         let cookie = SetCookie {
             name,
@@ -104,6 +113,12 @@ fn directives(cx: &Cx, place: Place<'_>, stamp: i64, who: Option<&SignedIn>) -> 
     // The nonce goes, or the SDK would replay this handshake on every request and undo a sign-out (fapi §0.17).
     push("__clerk_handshake_nonce", None, true, true);
     push("__clerk_handshake", None, true, true);
+    if dev_browser.is_some() {
+        // Scripts read it: it is what they name the browser by, on development instances only.
+        push("__clerk_db_jwt", dev_browser, false, false);
+        let suffixed = format!("__clerk_db_jwt_{suffix}");
+        push(&suffixed, dev_browser, false, false);
+    }
     push("__client_uat", Some(&uat), true, false);
     push(&format!("__client_uat_{suffix}"), Some(&uat), true, false);
     let jwt = who.map(|w| w.jwt.as_str());
@@ -119,8 +134,8 @@ fn directives(cx: &Cx, place: Place<'_>, stamp: i64, who: Option<&SignedIn>) -> 
 }
 
 /// The session that the browser's client acts for, and the stamp of the client's sessions.
-async fn acting(cx: &Cx) -> Result<Option<(SessionRow, i64)>> {
-    let Some(client) = &cx.client else {
+async fn acting(cx: &Cx, client: Option<&ClientRow>) -> Result<Option<(SessionRow, i64)>> {
+    let Some(client) = client else {
         return Ok(None);
     };
     let mut tx = cx.read().await?;
@@ -179,13 +194,18 @@ pub async fn payload(cx: &Cx, nonce: &str) -> Result<Vec<String>> {
         if !genuine || expire_at <= cx.now.secs() {
             return Err(refuse::invalid_handshake().into());
         }
-        return Ok(directives(cx, place, 0, None));
+        let token = cx
+            .instance
+            .has_dev_browsers()
+            .then(|| dev_browser::nobody(cx));
+        return Ok(directives(cx, place, 0, None, token.as_deref()));
     }
     let kept = store::handshake(&mut cx.read().await?, &digest::sha256_hex(nonce), cx.now).await?;
     let plain = kept.and_then(|sealed| Master::of_token(nonce).open(SEALED_FOR, &sealed).ok());
     let kept: Kept = serde_json::from_slice(&plain.ok_or_else(refuse::invalid_handshake)?)?;
     let place = Place::of(cx, kept.secure, kept.shared);
-    Ok(directives(cx, place, kept.stamp, Some(&kept.who)))
+    let token = kept.dev_browser.as_deref();
+    Ok(directives(cx, place, kept.stamp, Some(&kept.who), token))
 }
 
 /// `GET /v1/client/handshake`.
@@ -194,16 +214,31 @@ pub async fn payload(cx: &Cx, nonce: &str) -> Result<Vec<String>> {
 /// 422 for redirect targets that are not this instance's.
 pub async fn answer(cx: &Cx, call: &Call) -> Result<Reply> {
     let target = page_target(cx, call.form.text("redirect_url").unwrap_or_default())?;
+    let by_nonce = call.form.text("format") == Some("nonce");
+    send_back(cx, cx.client.as_ref(), None, &target, by_nonce).await
+}
+
+/// Sends the browser to a page with what its server needs to know who is signed in on `client`; `token` is the client's,
+/// where this request replaced it.
+///
+/// # Errors
+/// The database's, the signer's.
+pub async fn send_back(
+    cx: &Cx,
+    client: Option<&ClientRow>,
+    token: Option<&Secret<String>>,
+    target: &Url,
+    by_nonce: bool,
+) -> Result<Reply> {
     let place = Place {
         secure: target.scheme == "https",
         domain: shared_domain(cx),
     };
-    let by_nonce = call.form.text("format") == Some("nonce");
-    let found = acting(cx).await?;
+    let found = acting(cx, client).await?;
     let stamp = found.as_ref().map_or(0, |(_, stamp)| *stamp);
     let who = match &found {
         Some((session, _)) => {
-            let authenticated_at = cx.client.as_ref().map_or(cx.now, |c| c.authenticated_at);
+            let authenticated_at = client.map_or(cx.now, |c| c.authenticated_at);
             let jwt = token::mint(
                 cx,
                 session,
@@ -222,10 +257,15 @@ pub async fn answer(cx: &Cx, call: &Call) -> Result<Reply> {
         Some(_) => cx.app.rng.token(),
         None => nobody_nonce(cx, place, cx.now.secs() + NONCE_LIFE_SECS),
     };
+    let in_url = cx.instance.has_dev_browsers();
+    let token = in_url.then(|| match token {
+        Some(fresh) if cx.dev_browser.is_some() => fresh.expose().clone(),
+        Some(_) | None => dev_browser::for_application(cx),
+    });
     let said = if by_nonce {
         Vec::new()
     } else {
-        directives(cx, place, stamp, who.as_ref())
+        directives(cx, place, stamp, who.as_ref(), token.as_deref())
     };
     if let (Some((session, _)), Some(who)) = (found, who) {
         let refresh = digest::sha256_hex(&who.refresh);
@@ -235,6 +275,7 @@ pub async fn answer(cx: &Cx, call: &Call) -> Result<Reply> {
                 stamp,
                 secure: place.secure,
                 shared: place.domain.is_some(),
+                dev_browser: token,
             };
             let plain = serde_json::to_vec(&kept)?;
             Some(Master::of_token(&nonce).seal(&cx.app.rng, SEALED_FOR, &plain))
@@ -267,6 +308,10 @@ pub async fn answer(cx: &Cx, call: &Call) -> Result<Reply> {
             signed.map_err(|e| Fault::new(format!("signing: {e}")))?,
         )
     };
+    if in_url {
+        // The application is another site, whose cookies are out of our reach: SDKs take it from the URL and clean that.
+        return Ok(Reply::redirect(307, &target.with_query(name, &value)));
+    }
     let mut reply = Reply::redirect(307, &target.href());
     let cookie = SetCookie {
         name,

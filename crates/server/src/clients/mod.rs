@@ -6,6 +6,7 @@
 //! `authenticated_at` moves exactly when the set of live sessions changes.
 //! Reference: contract fapi §3.3, §4, §5.3, §8.1; OWASP ASVS 5.0 7.2.4.
 pub mod bapi;
+pub mod dev_browser;
 pub mod fapi;
 pub mod handshake;
 pub mod model;

@@ -1,12 +1,11 @@
 //! Clients: making one, locking it, rotating its token, signing it out.
 use super::model::ClientRow;
-use super::store;
+use super::{dev_browser, store};
 use crate::audit::{self, Event};
 use crate::cx::Cx;
 use crate::sessions;
 use crate::sessions::model::SessionRow;
 use crate::surface::browser::COOKIE_LIFE_SECS;
-use usher_crypto::digest;
 use usher_db::Tx;
 use usher_types::error::codes as refuse;
 use usher_types::id::{ClientId, SessionId};
@@ -53,7 +52,7 @@ pub async fn create(cx: &Cx, tx: &mut Tx) -> Result<Held> {
     let row = ClientRow {
         instance_id: cx.instance.row.id.clone(),
         id: ClientId::compose(cx.now, &cx.fresh()),
-        token_hash: digest::sha256_hex(&token),
+        token_hash: dev_browser::token_hash(cx, &token),
         sign_in_id: None,
         sign_up_id: None,
         last_active_session_id: None,
@@ -76,7 +75,7 @@ pub async fn create(cx: &Cx, tx: &mut Tx) -> Result<Held> {
 /// The database's.
 pub async fn rotate(cx: &Cx, tx: &mut Tx, held: &mut Held) -> Result<()> {
     let token = cx.app.rng.token();
-    let hash = digest::sha256_hex(&token);
+    let hash = dev_browser::token_hash(cx, &token);
     let expire_at = cx.now.plus_secs(COOKIE_LIFE_SECS);
     store::rotate(tx, &held.row.id, &hash, expire_at, cx.now).await?;
     held.row.token_hash = hash;

@@ -96,6 +96,7 @@ pub fn document(row: &InstanceRow, settings: &Settings, portal: &str, options: &
         SignUpMode::Waitlist => "waitlist",
     };
     let development = row.environment_type != "production";
+    let cookieless = development && super::keys::is_test(&row.publishable_key);
     let text_or_null = |text: &str| {
         if text.is_empty() {
             Value::Null
@@ -116,7 +117,7 @@ pub fn document(row: &InstanceRow, settings: &Settings, portal: &str, options: &
             "identification_requirements": required, "identification_strategies": identifiers,
             "first_factors": factors, "second_factors": second_factors, "email_address_verification_strategies": ["email_code"],
             "single_session_mode": settings.single_session_mode, "enhanced_email_deliverability": false,
-            "test_mode": development && settings.test_mode, "cookieless_dev": false, "url_based_session_syncing": false,
+            "test_mode": development && settings.test_mode, "cookieless_dev": cookieless, "url_based_session_syncing": cookieless,
             "claimed_at": null, "reverification": settings.reverification,
             "native_settings": {
                 "object": "native_settings", "api_enabled": false, "trusted_device_sign_in_enabled": false,

@@ -29,10 +29,44 @@ pub fn publishable(host: &str) -> String {
     format!("pk_live_{}", unpadded(format!("{host}$").as_bytes()))
 }
 
-/// A fresh secret key.
+/// The publishable key of a development instance whose browsers use development-browser tokens (decision 32): `pk_test_`.
 #[must_use]
-pub fn secret(rng: &Rng) -> String {
-    format!("sk_live_{}", rng.base62(43))
+pub fn test_publishable(host: &str) -> String {
+    format!("{TEST}{}", unpadded(format!("{host}$").as_bytes()))
+}
+
+/// What such a key starts with.
+const TEST: &str = "pk_test_";
+
+/// The key is one of those of [`test_publishable`].
+#[must_use]
+pub fn is_test(publishable_key: &str) -> bool {
+    publishable_key.starts_with(TEST)
+}
+
+/// The host that a publishable key names: what SDKs expect in `iss`.
+#[must_use]
+pub fn encoded_host(publishable_key: &str) -> Option<String> {
+    let encoded = publishable_key.splitn(3, '_').nth(2)?;
+    let bytes = digest::b64url_decode(&encoded.replace('+', "-").replace('/', "_"))?;
+    let text = String::from_utf8(bytes).ok()?;
+    text.strip_suffix('$').map(str::to_owned)
+}
+
+/// A fresh secret key of the form that goes with a publishable key: SDKs tell development from production by both.
+#[must_use]
+pub fn secret(rng: &Rng, publishable_key: &str) -> String {
+    format!("{}{}", secret_prefix(publishable_key), rng.base62(43))
+}
+
+/// What secret keys start with that go with a publishable key.
+#[must_use]
+pub fn secret_prefix(publishable_key: &str) -> &'static str {
+    if is_test(publishable_key) {
+        "sk_test_"
+    } else {
+        "sk_live_"
+    }
 }
 
 /// What tells a secret key from others for people: its last four characters, which open nothing.
@@ -68,5 +102,20 @@ mod tests {
             "pk_live_MTI3LjAuMC4xOjg3ODck"
         );
         assert_eq!(cookie_suffix("pk_live_MTI3LjAuMC4xOjg3ODck"), "YwxRrm43");
+        let test = test_publishable("127.0.0.1:8787");
+        assert_eq!(cookie_suffix(&test), "Nlb1kH_u");
+        for host in [
+            "127.0.0.1:8787",
+            "clerk.example.com",
+            "a.b",
+            "a.bc",
+            "a.bcd",
+        ] {
+            for key in [publishable(host), test_publishable(host)] {
+                assert_eq!(encoded_host(&key).as_deref(), Some(host));
+            }
+        }
+        assert_eq!(encoded_host("pk_live_%"), None);
+        assert!(is_test(&test) && !is_test(&publishable("a.b")));
     }
 }

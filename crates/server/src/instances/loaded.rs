@@ -121,7 +121,9 @@ impl Instance {
             _ if name == "127.0.0.1" => row.host.replacen("127.0.0.1", "localhost", 1),
             _ => row.host.clone(),
         };
-        let issuer = format!("{scheme}://{}", row.host);
+        let encoded = super::keys::encoded_host(&row.publishable_key)
+            .ok_or_else(|| Fault::new(format!("instance {}: bad publishable key", row.id)))?;
+        let issuer = format!("{scheme}://{encoded}");
         let portal_origin = format!("{scheme}://{portal_host}");
         let environment = Document::new(
             environment::document(&row, &settings, &portal_origin, options).to_string(),
@@ -151,6 +153,13 @@ impl Instance {
         self.row.environment_type != "production"
     }
 
+    /// Browsers may carry their client as a development-browser token, which scripts can read: development instances whose
+    /// key says so, and no others.
+    #[must_use]
+    pub fn has_dev_browsers(&self) -> bool {
+        self.is_development() && super::keys::is_test(&self.row.publishable_key)
+    }
+
     /// Test identities work: development instances with test mode on, and no others.
     #[must_use]
     pub fn test_mode(&self) -> bool {
@@ -163,11 +172,17 @@ impl Instance {
         self.redirect_urls.contains(&url.href())
     }
 
+    /// Where its Frontend API is. The issuer is the same, but where a test key names another host.
+    #[must_use]
+    pub fn own_origin(&self) -> String {
+        format!("{}://{}", self.scheme, self.row.host)
+    }
+
     /// A host below the root domain is one of those that the operator listed, where a list is.
     fn listed(&self, url: &origin::Url) -> bool {
         let listed = &self.settings.allowed_subdomains;
-        let own = [&self.issuer, &self.portal_origin];
-        listed.is_empty() || listed.contains(&url.host) || own.contains(&&url.origin())
+        let own = [self.own_origin(), self.portal_origin.clone()];
+        listed.is_empty() || listed.contains(&url.host) || own.contains(&url.origin())
     }
 
     /// True for origins of hosts below the root domain: neighbours, which the operator may or may not have listed.
@@ -200,7 +215,7 @@ impl Instance {
                 url.port.is_none_or(|p| p == 443)
                     && (url.host == *root || is_below(&url.host, root) && self.listed(&url))
             }
-            None => url.origin() == self.issuer || url.origin() == self.portal_origin,
+            None => url.origin() == self.own_origin() || url.origin() == self.portal_origin,
         }
     }
 }

@@ -153,7 +153,7 @@ pub async fn add_secret(
     row: &InstanceRow,
     name: &str,
 ) -> Result<(SecretKeyRow, String)> {
-    let key = keys::secret(tools.rng);
+    let key = keys::secret(tools.rng, &row.publishable_key);
     let data = data_key(row, tools.master)?;
     let fresh = SecretKeyRow {
         name: name.to_owned(),

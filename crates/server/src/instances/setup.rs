@@ -22,10 +22,37 @@ pub struct Wanted {
     pub environment: String,
     /// A pinned secret key, or a fresh one.
     pub secret_key: Option<String>,
+    /// The form of its keys.
+    pub keys: KeyForm,
     /// Its settings.
     pub settings: Settings,
     /// The settings given here replace the stored ones (`usher dev --instances`).
     pub overwrite: bool,
+}
+
+/// The form of an instance's keys (decision 32).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum KeyForm {
+    /// `pk_live_…` and `sk_live_…`, in development too.
+    #[default]
+    Live,
+    /// `pk_test_…` and `sk_test_…`: SDKs develop across sites.
+    Test {
+        /// The host that the publishable key names, where it is not the instance's.
+        host: Option<String>,
+    },
+}
+
+impl Wanted {
+    /// The publishable key that is wanted. Production has one form.
+    fn publishable_key(&self) -> String {
+        match &self.keys {
+            KeyForm::Test { host } if self.environment != "production" => {
+                keys::test_publishable(host.as_deref().unwrap_or(&self.host))
+            }
+            KeyForm::Test { .. } | KeyForm::Live => keys::publishable(&self.host),
+        }
+    }
 }
 
 /// What a start needs besides the wish.
@@ -79,14 +106,22 @@ pub async fn ensure(tools: &Tools<'_>, wanted: &Wanted) -> Result<()> {
         .into_iter()
         .find(|row| row.name == wanted.name);
     drop(view);
-    let publishable = keys::publishable(&wanted.host);
+    let publishable = wanted.publishable_key();
     let settings = serde_json::to_string(&wanted.settings)?;
     let Some(row) = known else {
         return make(tools, wanted, publishable, settings).await;
     };
-    let moved = row.host != wanted.host || row.environment_type != wanted.environment;
+    let moved = row.host != wanted.host
+        || row.environment_type != wanted.environment
+        || row.publishable_key != publishable;
     let changed = wanted.overwrite && row.settings != settings;
-    let pinned = wanted.secret_key.as_deref();
+    let prefix = keys::secret_prefix(&publishable);
+    let fitting = secrets(tools.db, tools.master, &row, tools.now).await?;
+    let missing = !fitting.iter().any(|key| key.starts_with(prefix))
+        && keys::is_test(&publishable) != keys::is_test(&row.publishable_key);
+    let fresh =
+        (wanted.secret_key.is_none() && missing).then(|| keys::secret(tools.rng, &publishable));
+    let pinned = wanted.secret_key.as_deref().or(fresh.as_deref());
     let data = data_key(&row, tools.master)?;
     let seal = audit_key(&data);
     write_tx!(tools.db, row.id.as_str(), tx => {
@@ -190,7 +225,7 @@ async fn make(
     let key = wanted
         .secret_key
         .clone()
-        .unwrap_or_else(|| keys::secret(tools.rng));
+        .unwrap_or_else(|| keys::secret(tools.rng, &row.publishable_key));
     let secret = secret_row(tools, &row.id, &data, &key);
     write_tx!(tools.db, row.id.as_str(), tx => {
         store::add_application(&mut tx, &application, &wanted.settings.application_name, tools.now).await?;

@@ -199,7 +199,6 @@ mod tests {
             "{{user.public_metadata.roles.0}}",
             "{{session.actor}}",
             "{{session.actor.sub}}",
-            "{{'a'b'}}",
             "{{user.id | x}}",
         ] {
             says(json!(nothing), json!(null));
@@ -222,6 +221,8 @@ mod tests {
         says(json!("{{user.id"), json!("{{user.id"));
         says(json!("user.id}}"), json!("user.id}}"));
         says(json!("{ {user.id} }"), json!("{ {user.id} }"));
+        says(json!("{{'a'b'}}"), json!("{{'a'b'}}"));
+        says(json!("{{'a'b''}}"), json!(null));
         says(json!(1.5), json!(1.5));
     }
 

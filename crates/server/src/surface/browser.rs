@@ -1,6 +1,6 @@
 //! What is particular to browsers: the origin verdict, the client cookie, cookies out, CORS.
 use super::Incoming;
-use crate::clients::store;
+use crate::clients::{dev_browser, store};
 use crate::cx::Cx;
 use crate::route::{Guard, Op, Reply};
 use usher_crypto::digest;
@@ -120,7 +120,15 @@ const CANDIDATES: usize = 4;
 ///
 /// # Errors
 /// The database's.
-pub async fn find_client(cx: &mut Cx) -> Result<()> {
+pub async fn find_client(cx: &mut Cx, query: &[(String, String)]) -> Result<()> {
+    // Where a cookie came it counts, and it alone: the two ways to name a client are never mixed.
+    if cookie::all(&cx.request.cookies, "__client")
+        .next()
+        .is_none()
+        && let Some((_, token)) = query.iter().find(|(name, _)| name == "__clerk_db_jwt")
+    {
+        return dev_browser::find(cx, token).await;
+    }
     let mut tokens: Vec<&str> = Vec::new();
     let bindings: Vec<&str> = cookie::all(&cx.request.cookies, BINDING).collect();
     let mut unbound = false;
@@ -178,6 +186,17 @@ pub fn shared_domain(cx: &Cx) -> Option<&str> {
 /// (contract fapi §0.18).
 pub fn finish(cx: &Cx, reply: &mut Reply) {
     let outgoing = cx.take_outgoing();
+    if cx.dev_browser.is_some() {
+        // Its cookies would be a third party's: scripts keep the token, and write the stamp themselves.
+        let token = match (outgoing.forget_client, outgoing.client_token) {
+            (true, _) => Some(dev_browser::nobody(cx)),
+            (false, token) => token,
+        };
+        reply
+            .headers
+            .extend(token.map(|token| ("clerk-db-jwt", token)));
+        return open_to_origin(cx, reply);
+    }
     let secure = cx.request.https;
     let suffixed = format!("__client_uat_{}", cx.instance.cookie_suffix);
     if let Some(stamp) = outgoing.client_uat {
@@ -228,6 +247,11 @@ pub fn finish(cx: &Cx, reply: &mut Reply) {
             .render(),
         );
     }
+    open_to_origin(cx, reply);
+}
+
+/// CORS headers.
+fn open_to_origin(cx: &Cx, reply: &mut Reply) {
     reply.headers.push(("vary", "Origin".to_owned()));
     if let Some(origin) = &cx.request.origin
         && origin_allowed(cx, origin)

@@ -12,6 +12,7 @@ pub mod render;
 pub mod router;
 
 use crate::app::App;
+use crate::clients::dev_browser;
 use crate::cx::{Caller, Cx, RequestFacts};
 use crate::instances::{Instance, keys, store};
 use crate::route::{Api, Call, Guard, Op, Reply};
@@ -308,7 +309,10 @@ async fn fapi_operation(
     }
     find_testing_token(cx, &query).await?;
     limits::arrive(cx, op)?;
-    browser::find_client(cx).await?;
+    browser::find_client(cx, &query).await?;
+    if !op.navigated && op.guard != Guard::Public {
+        dev_browser::check(cx)?;
+    }
     if op.guard == Guard::SignedIn && cx.client.is_none() {
         return Err(refuse::authentication_invalid().into());
     }
@@ -395,7 +399,7 @@ fn pick(api: Api, method: &str, path: &str) -> Result<(&'static Op, Vec<(String,
     };
     if let Some(op) = ops
         .iter()
-        .find(|op| op.method == method || (method == "HEAD" && op.method == "GET"))
+        .find(|op| op.method == method || (method == "HEAD" && op.method == "GET" && !op.once))
     {
         return Ok((op, params));
     }

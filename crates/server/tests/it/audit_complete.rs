@@ -35,6 +35,8 @@ const SILENT: &[(&str, &str)] = &[
     ("VerifyClient", "reads"),
     ("VerifyPassword", "reads"),
     ("VerifySession", "reads"),
+    ("createDevBrowser", "computes a token of nobody"),
+    ("postDevBrowserInitSetCookie", "computes a token of nobody"),
     (
         "createSessionToken",
         "signs a token and notes activity once a minute",
@@ -271,6 +273,17 @@ async fn tickets(log: &mut Ledger, user: &str) {
     }
 }
 
+async fn agents(log: &mut Ledger, user: &str) {
+    let server = log.world.server();
+    let task = json!({ "on_behalf_of": { "user_id": user }, "permissions": "*", "agent_name": "a", "task_description": "b", "redirect_url": "http://localhost:3000/" });
+    let made = log
+        .told("CreateAgentTask", server.post("/v1/agents/tasks", task))
+        .await;
+    let path = format!("/v1/agents/tasks/{}/revoke", text(&made["agent_task_id"]));
+    log.told("RevokeAgentTask", server.post(&path, json!({})))
+        .await;
+}
+
 async fn places_and_templates(log: &mut Ledger) {
     let server = log.world.server();
     let url = json!({ "url": "my-app://callback" });
@@ -337,6 +350,7 @@ async fn by_server(log: &mut Ledger) {
     tickets(log, &id).await;
     waitlist(log).await;
     places_and_templates(log).await;
+    agents(log, &id).await;
     log.told(
         "UpdateUser",
         server.patch(&user, json!({ "first_name": "Ada" })),

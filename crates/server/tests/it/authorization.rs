@@ -18,6 +18,7 @@ struct Ids {
     event: String,
     tickets: Vec<String>,
     redirect_url: String,
+    task: String,
     template: String,
 }
 
@@ -66,7 +67,10 @@ async fn ids(world: &World) -> Ids {
     let redirect_url = server.post("/v1/redirect_urls", url).await.ok()["id"].clone();
     let template = json!({ "name": "template", "claims": {} });
     let template = server.post("/v1/jwt_templates", template).await.ok()["id"].clone();
+    let task = json!({ "on_behalf_of": { "user_id": user.id }, "permissions": "*", "agent_name": "a", "task_description": "b", "redirect_url": "http://localhost:3000/" });
+    let task = server.post("/v1/agents/tasks", task).await.ok()["agent_task_id"].clone();
     Ids {
+        task: task.as_str().unwrap().to_owned(),
         redirect_url: redirect_url.as_str().unwrap().to_owned(),
         template: template.as_str().unwrap().to_owned(),
         event,
@@ -101,6 +105,7 @@ fn path(op: &Op, ids: &Ids) -> String {
         "{waitlist_entry_id}" => ids.tickets[3].clone(),
         "{invitation_id}" => ids.tickets[2].clone(),
         "{redirect_url_id}" => ids.redirect_url.clone(),
+        "{agent_task_id}" => ids.task.clone(),
         "{template_id}" => ids.template.clone(),
         "{template_name}" => "template".to_owned(),
         other => {
@@ -176,7 +181,7 @@ both! {
             };
             let body = if matches!(op.method, "GET" | "DELETE") { Bytes::new() } else { Bytes::from(bodies.to_string()) };
             let answer = world.unchanged(foreign.send(op.method, &path(op, &ids), Some("application/json"), body.clone())).await;
-            let random = path(op, &ids).replace(&ids.user, "user_x").replace(&ids.email, "idn_x").replace(&ids.session, "sess_x").replace(&ids.client, "client_x").replace(&ids.sign_up, "sua_x").replace(&ids.event, "1:evt_x").replace(&ids.allowed, "alid_x").replace(&ids.blocked, "blid_x").replace(&ids.tickets[0], "sit_x").replace(&ids.tickets[1], "act_x").replace(&ids.tickets[2], "inv_x").replace(&ids.tickets[3], "wle_x").replace(&ids.redirect_url, "ru_x").replace(&ids.template, "jtmp_x");
+            let random = path(op, &ids).replace(&ids.user, "user_x").replace(&ids.email, "idn_x").replace(&ids.session, "sess_x").replace(&ids.client, "client_x").replace(&ids.sign_up, "sua_x").replace(&ids.event, "1:evt_x").replace(&ids.allowed, "alid_x").replace(&ids.blocked, "blid_x").replace(&ids.tickets[0], "sit_x").replace(&ids.tickets[1], "act_x").replace(&ids.tickets[2], "inv_x").replace(&ids.tickets[3], "wle_x").replace(&ids.redirect_url, "ru_x").replace(&ids.template, "jtmp_x").replace(&ids.task, "agtask_x");
             let nothing = world.unchanged(foreign.send(op.method, &random, Some("application/json"), body)).await;
             assert_eq!((answer.status, answer.codes()), (nothing.status, nothing.codes()), "{}", answer.asked);
             assert_eq!(answer.json()["errors"], nothing.json()["errors"], "{}", answer.asked);

@@ -332,7 +332,7 @@ impl Browser {
             assert_eq!(has("Secure"), self.is_https(), "{}: {line}", answer.asked);
             assert_eq!(
                 has("HttpOnly"),
-                !name.starts_with("__client_uat"),
+                !name.starts_with("__client_uat") && !name.starts_with("__clerk_db_jwt"),
                 "{}: {line}",
                 answer.asked
             );

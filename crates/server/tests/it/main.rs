@@ -49,6 +49,7 @@ mod wallet;
 mod world;
 
 mod access;
+mod agents;
 mod attacks_accounts;
 mod attacks_input;
 mod attacks_jwt;
@@ -63,6 +64,7 @@ mod claims;
 mod clock;
 mod cookies;
 mod csrf;
+mod dev_browser;
 mod edge;
 mod email_addresses;
 mod fields;

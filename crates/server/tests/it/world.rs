@@ -143,6 +143,7 @@ fn wanted(name: &str, host: &str, environment: &str) -> Wanted {
         host: host.to_owned(),
         environment: environment.to_owned(),
         secret_key: None,
+        keys: setup::KeyForm::Live,
         // Tests stand still in time and do much in one instant; those of the limits switch them on.
         settings: Settings {
             limits: Limits {

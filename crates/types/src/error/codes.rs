@@ -36,6 +36,10 @@ refusals! {
     origin_missing() = 400, "origin_missing", "Missing origin", "A request that changes state must carry an Origin header.";
     /// Two ways to say who is calling, at once.
     origin_authorization_headers_conflict() = 400, "origin_authorization_headers_conflict", "Conflicting headers", "A request may carry an Origin header or an Authorization header, but not both.";
+    /// The token of a development browser is none of this instance's, or none any more.
+    dev_browser_unauthenticated() = 401, "dev_browser_unauthenticated", "Unknown browser", "The development browser is unknown. Ask for a new one.";
+    /// This instance has no development browsers.
+    url_based_session_syncing_disabled() = 400, "url_based_session_syncing_disabled", "No development browsers", "This instance has no test keys: its browsers carry cookies.";
     /// The host names no instance.
     invalid_host() = 400, "invalid_host", "Unknown host", "No instance is served under this host name.";
     /// The captcha was not solved, or its token was used before.
@@ -297,6 +301,18 @@ refusals! {
     prohibited_redirect_url() = 422, "prohibited_redirect_url", "Prohibited redirect URL", "URLs with this scheme can't be redirected to.";
     /// A template that would say what only this server says.
     jwt_template_reserved_claim(claim) = 400, "jwt_template_reserved_claim", "Reserved claim", "The claim {claim} is reserved and can't be in a template.";
+    /// Plain http where https is demanded.
+    insecure_url() = 422, "insecure_url", "Insecure URL", "The URL must begin with https.";
+    /// Nobody to do a task for.
+    agent_task_subject_not_found() = 404, "agent_task_subject_not_found", "Subject not found", "There is no user of this id or identifier.";
+    /// No such task.
+    agent_task_not_found() = 404, "agent_task_not_found", "Task not found", "There is no agent task with this id.";
+    /// Revoked already, or used.
+    agent_task_cannot_be_revoked() = 400, "agent_task_cannot_be_revoked", "Not revocable", "Only a pending agent task can be revoked.";
+    /// The operator took it back.
+    agent_task_revoked() = 400, "agent_task_revoked", "Task revoked", "This agent task was revoked.";
+    /// A second use.
+    agent_task_already_used() = 400, "agent_task_already_used", "Task used", "This agent task was used already.";
     /// A handshake nonce that is unknown or too old.
     invalid_handshake() = 400, "invalid_handshake", "Invalid handshake", "The handshake is unknown or has expired.";
     /// No client with this token.
