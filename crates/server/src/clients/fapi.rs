@@ -47,6 +47,7 @@ const HANDSHAKE: &[Field] = &[
 ];
 
 const INIT: &[Field] = &[text("origin", 2048).query()];
+const TOUCH: &[Field] = &[text("redirect_url", 4096).query().required()];
 
 /// Operations.
 pub const OPS: &[Op] = &[
@@ -123,6 +124,16 @@ pub const OPS: &[Op] = &[
         handler!(handshake::answer),
     )
     .fields(HANDSHAKE)
+    .navigated(),
+    // Not in the reference's document: where official scripts send a browser before its cookie runs out (contract fapi §4.1).
+    Op::fapi(
+        "GET",
+        "/v1/client/touch",
+        "touchClient",
+        Guard::Browser,
+        handler!(touch),
+    )
+    .fields(TOUCH)
     .navigated(),
     Op::fapi(
         "GET",
@@ -232,6 +243,17 @@ async fn clear_site_data(cx: &Cx, _: &Call) -> Result<Reply> {
         return Err(refuse::origin_invalid().into());
     }
     Ok(Reply::empty(200).header("clear-site-data", "\"*\""))
+}
+
+/// Renews the client's cookie on the way to a page of the application: a browser that shortens the lives of cookies takes
+/// this one anew, because a navigation brings it. The token stays what it is, as other requests are under way with it.
+async fn touch(cx: &Cx, call: &Call) -> Result<Reply> {
+    let text = call.form.text("redirect_url").unwrap_or_default();
+    let to = handshake::redirect_target(cx, text)?;
+    ops::renew(cx).await?;
+    // What was parsed and allowed, not what was written.
+    let to = format!("{}{}", to.origin(), to.rest);
+    Ok(Reply::redirect(307, &to).header("cache-control", "no-store"))
 }
 
 async fn sign_out(cx: &Cx, _: &Call) -> Result<Reply> {

@@ -1,6 +1,6 @@
 //! Clients: one browser, with its sessions and its open attempts.
 //!
-//! Tables: `clients`, `handshakes`.
+//! Tables: `client_trusts` (who has been signed in on which client), `clients`, `handshakes`.
 //! Invariants: the client's token is the only credential that mints tokens; it travels in the HttpOnly `__client` cookie
 //! and nowhere else, is stored as a hash, and is replaced at every sign-in and sign-out: the old one is dead at once.
 //! `authenticated_at` moves exactly when the set of live sessions changes.

@@ -182,6 +182,27 @@ pub async fn sign_out(
     Ok(ended)
 }
 
+/// Lets the cookie of the browser's client live on, with the token that it has. Nothing without a client.
+///
+/// # Errors
+/// The database's.
+pub async fn renew(cx: &Cx) -> Result<()> {
+    let Some(client) = &cx.client else {
+        return Ok(());
+    };
+    let token = usher_http::cookie::all(&cx.request.cookies, "__client")
+        .find(|token| digest::sha256_hex(token) == client.token_hash)
+        .map(str::to_owned);
+    let expire_at = cx.now.plus_secs(COOKIE_LIFE_SECS);
+    usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
+        hold(&mut tx, client).await?;
+        store::renew(&mut tx, &client.id, expire_at, cx.now).await?;
+        Ok::<_, Error>(())
+    })?;
+    cx.outgoing(|o| o.client_token = token);
+    Ok(())
+}
+
 /// Deletes the browser's client. Its sessions have been ended; their rows stay for the record.
 ///
 /// # Errors

@@ -3,7 +3,7 @@ use super::model::ClientRow;
 use crate::users::store::const_format;
 use usher_db::{DbError, Tx, params};
 use usher_types::Timestamp;
-use usher_types::id::{ClientId, SessionId, SignInId, SignUpId};
+use usher_types::id::{ClientId, SessionId, SignInId, SignUpId, UserId};
 
 const SELECT: &str = "SELECT instance_id, id, token_hash, sign_in_id, sign_up_id, last_active_session_id, last_authentication_strategy, authenticated_at, expire_at, created_at, updated_at FROM clients";
 
@@ -146,6 +146,66 @@ pub async fn set_sign_up(
     tx.run(
         "UPDATE clients SET sign_up_id = ?, updated_at = ? WHERE instance_id = ? AND id = ?",
         params![sign_up, now, tenant, id],
+    )
+    .await
+    .map(drop)
+}
+
+/// A user has been signed in on a client.
+pub async fn trusts(tx: &mut Tx, client: &ClientId, user: &UserId) -> Result<bool, DbError> {
+    let tenant = tx.tenant().to_owned();
+    let row: Option<(i64,)> = tx.first("SELECT created_at FROM client_trusts WHERE instance_id = ? AND client_id = ? AND user_id = ?", params![tenant, client, user]).await?;
+    Ok(row.is_some())
+}
+
+/// Notes that a user is signed in on a client; once is enough.
+pub async fn trust(
+    tx: &mut Tx,
+    client: &ClientId,
+    user: &UserId,
+    now: Timestamp,
+) -> Result<(), DbError> {
+    let tenant = tx.tenant().to_owned();
+    tx.run("INSERT INTO client_trusts (instance_id, client_id, user_id, created_at) VALUES (?, ?, ?, ?) ON CONFLICT (instance_id, client_id, user_id) DO NOTHING", params![tenant, client, user, now]).await.map(drop)
+}
+
+/// A user is unknown to a client again.
+pub async fn distrust(tx: &mut Tx, client: &ClientId, user: &UserId) -> Result<(), DbError> {
+    let tenant = tx.tenant().to_owned();
+    tx.run(
+        "DELETE FROM client_trusts WHERE instance_id = ? AND client_id = ? AND user_id = ?",
+        params![tenant, client, user],
+    )
+    .await
+    .map(drop)
+}
+
+/// A user is unknown to every client again, but to one.
+pub async fn distrust_all(
+    tx: &mut Tx,
+    user: &UserId,
+    except: Option<&ClientId>,
+) -> Result<(), DbError> {
+    let tenant = tx.tenant().to_owned();
+    tx.run(
+        "DELETE FROM client_trusts WHERE instance_id = ? AND user_id = ? AND client_id <> ?",
+        params![tenant, user, except.map_or("", ClientId::as_str)],
+    )
+    .await
+    .map(drop)
+}
+
+/// The cookie of a client lives on.
+pub async fn renew(
+    tx: &mut Tx,
+    id: &ClientId,
+    expire_at: Timestamp,
+    now: Timestamp,
+) -> Result<(), DbError> {
+    let tenant = tx.tenant().to_owned();
+    tx.run(
+        "UPDATE clients SET expire_at = ?, updated_at = ? WHERE instance_id = ? AND id = ?",
+        params![expire_at, now, tenant, id],
     )
     .await
     .map(drop)

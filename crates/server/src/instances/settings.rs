@@ -442,6 +442,9 @@ pub struct Settings {
     pub reverification: bool,
     /// Every user sets a second factor up: until then sessions are pending.
     pub second_factor_required: bool,
+    /// A password on a browser on which its user was never signed in needs a code to an address as well, where the user has no
+    /// second factor.
+    pub client_trust: bool,
     /// Users may delete themselves.
     pub delete_self: bool,
     /// Where people find help.
@@ -491,6 +494,7 @@ impl Default for Settings {
             preferred_sign_in_strategy: "password".to_owned(),
             reverification: true,
             second_factor_required: false,
+            client_trust: false,
             delete_self: true,
             support_email: String::new(),
             allowed_origins: Vec::new(),

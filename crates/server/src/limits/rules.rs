@@ -114,6 +114,7 @@ fn frontend(id: &str) -> &'static [Rule] {
         | "putClient"
         | "updateSignUps"
         | "prepareSignInFactorOne"
+        | "prepareSignInFactorTwo"
         | "prepareSignUpsVerification"
         | "resetPassword" => const { &[ANONYMOUS] },
         _ => &[],

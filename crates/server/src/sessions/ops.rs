@@ -201,6 +201,7 @@ pub async fn complete_by(
     users::store::signed_in(tx, &user.id, by_password, cx.now).await?;
     clients::store::sessions_changed(tx, &held.row.id, Some(&session.id), cx.now).await?;
     clients::store::set_strategy(tx, &held.row.id, strategy).await?;
+    clients::store::trust(tx, &held.row.id, &user.id, cx.now).await?;
     held.row.authenticated_at = cx.now;
     clients::ops::rotate(cx, tx, held).await?;
     Ok(session)
@@ -385,6 +386,8 @@ pub async fn revoke(cx: &Cx, session: &SessionRow) -> Result<()> {
     usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
         if store::end(&mut tx, &session.id, "revoked", cx.now).await? {
             audit::record(cx, &mut tx, told("session.revoked", session));
+            // Whoever signs a device out does not know it any more.
+            clients::store::distrust(&mut tx, &session.client_id, &session.user_id).await?;
             let left = clients::ops::live_sessions(cx, &mut tx, &session.client_id).await?;
             clients::store::sessions_changed(&mut tx, &session.client_id, left.last().map(|s| &s.id), cx.now).await?;
         }
@@ -407,6 +410,8 @@ pub async fn end_of_user(
     except: Option<&SessionId>,
 ) -> Result<Vec<SessionRow>> {
     let mut ended = store::of_user(tx, user).await?;
+    let kept = ended.iter().find(|session| Some(&session.id) == except);
+    clients::store::distrust_all(tx, user, kept.map(|session| &session.client_id)).await?;
     ended.retain(|session| Some(&session.id) != except);
     store::end_all(tx, user, status, except, cx.now).await?;
     for session in &ended {

@@ -1,4 +1,5 @@
 //! `/v1/client/sign_ins` (contract fapi §8.5).
+use super::client_trust;
 use super::ops::{self, Start};
 use super::passkey;
 use super::resource::SignInResource;
@@ -34,6 +35,10 @@ const PREPARE: &[Field] = &[
     text("email_address_id", 80),
     text("web3_wallet_id", 80),
     text("redirect_url", 4096),
+];
+const PREPARE_SECOND: &[Field] = &[
+    text("strategy", 64).required(),
+    text("email_address_id", 80).about("The primary address when left out."),
 ];
 const RESET: &[Field] = &[
     secret("password", 4096).required(),
@@ -87,6 +92,15 @@ pub const OPS: &[Op] = &[
         handler!(attempt),
     )
     .fields(ATTEMPT)
+    .envelopes::<SignInResource>(),
+    Op::fapi(
+        "POST",
+        "/v1/client/sign_ins/{sign_in_id}/prepare_second_factor",
+        "prepareSignInFactorTwo",
+        Guard::Browser,
+        handler!(prepare_second),
+    )
+    .fields(PREPARE_SECOND)
     .envelopes::<SignInResource>(),
     Op::fapi(
         "POST",
@@ -223,12 +237,34 @@ async fn attempt(cx: &Cx, call: &Call) -> Result<Reply> {
     envelope(cx, sign_in).await
 }
 
+/// Nothing but the code for an unknown browser is prepared: an authenticator app needs nothing.
+async fn prepare_second(cx: &Cx, call: &Call) -> Result<Reply> {
+    let id = call.param("sign_in_id");
+    // Before anything is said about the fields: whose attempt it is.
+    let trust = client_trust::is_next(cx, id).await?;
+    let word = call.form.text("strategy").unwrap_or_default();
+    if trust {
+        let to = call.form.text("email_address_id");
+        let by = known(Strategy::parse(word))?;
+        return envelope(cx, client_trust::prepare(cx, id, by, to).await?).await;
+    }
+    second_strategy(word)?;
+    Err(refuse::verification_strategy_invalid()
+        .at("strategy")
+        .into())
+}
+
 async fn attempt_second(cx: &Cx, call: &Call) -> Result<Reply> {
     let id = call.param("sign_in_id");
     // Before anything is said about the fields: whose attempt it is.
-    ops::mine(cx, &mut cx.read().await?, id).await?;
-    let by = second_strategy(call.form.text("strategy").unwrap_or_default())?;
+    let trust = client_trust::is_next(cx, id).await?;
+    let word = call.form.text("strategy").unwrap_or_default();
     let code = call.form.text("code").unwrap_or_default();
+    if trust {
+        let by = known(Strategy::parse(word))?;
+        return envelope(cx, client_trust::attempt(cx, id, by, code).await?).await;
+    }
+    let by = second_strategy(word)?;
     envelope(cx, second::attempt(cx, id, by, code).await?).await
 }
 

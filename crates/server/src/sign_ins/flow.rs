@@ -13,6 +13,8 @@ pub enum Status {
     NeedsNewPassword,
     /// The second factor is to be proved.
     NeedsSecondFactor,
+    /// The browser is unknown: an address of the user's is to be proved.
+    NeedsClientTrust,
     /// Done: there is a session.
     Complete,
     /// Too old.
@@ -28,6 +30,7 @@ impl Status {
             Self::NeedsFirstFactor => "needs_first_factor",
             Self::NeedsNewPassword => "needs_new_password",
             Self::NeedsSecondFactor => "needs_second_factor",
+            Self::NeedsClientTrust => "needs_client_trust",
             Self::Complete => "complete",
             Self::Abandoned => "abandoned",
         }
@@ -49,6 +52,10 @@ pub struct Facts {
     pub second_factor_required: bool,
     /// The second factor was proved.
     pub second_factor: bool,
+    /// The browser is one that the user was never signed in on, and that matters.
+    pub client_trust_required: bool,
+    /// An address of the user's was proved on this browser.
+    pub client_trust: bool,
     /// A session was made.
     pub session: bool,
     /// The attempt is too old.
@@ -66,6 +73,8 @@ impl Facts {
             needs_new_password: row.needs_new_password,
             second_factor_required: row.second_factor_required,
             second_factor: row.second_factor_at.is_some(),
+            client_trust_required: row.client_trust_required,
+            client_trust: row.client_trust_at.is_some(),
             session: row.created_session_id.is_some(),
             over: row.abandon_at <= now,
         }
@@ -94,6 +103,9 @@ pub fn status(facts: Facts) -> Status {
     if facts.second_factor_required && !facts.second_factor {
         return Status::NeedsSecondFactor;
     }
+    if facts.client_trust_required && !facts.client_trust {
+        return Status::NeedsClientTrust;
+    }
     Status::Complete
 }
 
@@ -103,8 +115,8 @@ mod tests {
 
     #[test]
     fn no_combination_of_facts_completes_without_an_identifier_a_user_and_every_proof() {
-        for bits in 0_u8..=255 {
-            let bit = |n: u8| bits & (1 << n) != 0;
+        for bits in 0_u16..1024 {
+            let bit = |n: u16| bits & (1 << n) != 0;
             let facts = Facts {
                 identified: bit(0),
                 user: bit(1),
@@ -114,12 +126,15 @@ mod tests {
                 over: bit(5),
                 second_factor_required: bit(6),
                 second_factor: bit(7),
+                client_trust_required: bit(8),
+                client_trust: bit(9),
             };
             let proved = facts.identified
                 && facts.user
                 && facts.first_factor
                 && !facts.needs_new_password
                 && (facts.second_factor || !facts.second_factor_required)
+                && (facts.client_trust || !facts.client_trust_required)
                 && !facts.over;
             assert_eq!(
                 status(facts) == Status::Complete,
@@ -131,6 +146,11 @@ mod tests {
             }
             if status(facts) == Status::NeedsSecondFactor {
                 assert!(facts.first_factor && facts.user && !facts.needs_new_password);
+            }
+            // A code to an unknown browser is the last thing, and never in the place of a second factor.
+            if status(facts) == Status::NeedsClientTrust {
+                assert!(facts.first_factor && facts.user && !facts.needs_new_password);
+                assert!(facts.second_factor || !facts.second_factor_required);
             }
         }
     }

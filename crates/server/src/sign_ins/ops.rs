@@ -1,4 +1,5 @@
 //! Use cases of sign-ins. Each: read, slow work, one write transaction, announce after the commit.
+use super::client_trust;
 use super::factors::{Factor, Named, factors, name};
 use super::flow::{Facts, Status, status};
 use super::model::SignInRow;
@@ -59,13 +60,9 @@ pub(super) async fn resource(cx: &Cx, tx: &mut Tx, row: &SignInRow) -> Result<Si
         Some(wallet) => wallet::ways(cx, tx, &wallet).await?,
         None => factors(cx, identifier.unwrap_or_default(), user.as_ref(), &emails),
     };
-    Ok(SignInResource::new(
-        cx,
-        row,
-        user.as_ref(),
-        &ways,
-        verification.as_ref(),
-    ))
+    let mut shown = SignInResource::new(cx, row, user.as_ref(), &ways, verification.as_ref());
+    client_trust::show(cx, tx, row, user.as_ref(), &emails, &mut shown).await?;
+    Ok(shown)
 }
 
 /// The client's open attempt, for its resource; `None` once it is over.
@@ -89,7 +86,8 @@ pub async fn open(
         Status::NeedsIdentifier
         | Status::NeedsFirstFactor
         | Status::NeedsNewPassword
-        | Status::NeedsSecondFactor => resource(cx, tx, &row).await.map(Some),
+        | Status::NeedsSecondFactor
+        | Status::NeedsClientTrust => resource(cx, tx, &row).await.map(Some),
     }
 }
 
@@ -359,6 +357,7 @@ pub(super) async fn finish(
     }
     let two_factors = user.two_factor_enabled();
     row.second_factor_required = two_factors && proves != Proves::Both;
+    row.client_trust_required = client_trust::is_due(cx, tx, row, &user, strategy).await?;
     if proves == Proves::Both {
         row.second_factor_strategy = Some(strategy.word().to_owned());
         row.second_factor_at = two_factors.then_some(cx.now);

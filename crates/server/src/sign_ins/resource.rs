@@ -74,6 +74,9 @@ pub struct SignInResource {
     pub created_session_id: Option<String>,
     /// Unix ms.
     pub abandon_at: i64,
+    /// Where browsers have to be known: `pending` before an identifier, then `new` or `known`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_trust_state: Option<&'static str>,
 }
 
 impl FactorResource {
@@ -184,6 +187,7 @@ impl SignInResource {
                 .as_ref()
                 .map(|id| id.as_str().to_owned()),
             abandon_at: row.abandon_at.0,
+            client_trust_state: None,
         }
     }
 }
