@@ -157,12 +157,7 @@ pub(super) async fn prepare(
 ///
 /// # Errors
 /// 422 when it is wrong; 400 when it is spent or was never sent, and for other strategies; 403 for locked and banned users.
-pub(super) async fn attempt(
-    cx: &Cx,
-    id: &str,
-    by: Strategy,
-    code: &str,
-) -> Result<SignInResource> {
+pub(super) async fn attempt(cx: &Cx, id: &str, by: Strategy, code: &str) -> Result<SignInResource> {
     if by != Strategy::EmailCode {
         return Err(refuse::verification_strategy_invalid()
             .at("strategy")

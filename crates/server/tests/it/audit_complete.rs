@@ -243,6 +243,25 @@ async fn reverification(log: &mut Ledger, bob: &Browser, session: &str) {
     bob.delete("/v1/me/totp").await.ok();
 }
 
+async fn client_trust(log: &mut Ledger, address: &str) {
+    log.world.settings(|s| s.client_trust = true).await;
+    let other = log.world.browser();
+    let half = other
+        .sign_in_with_password(address, "another horse 9 battery")
+        .await
+        .response();
+    let path = format!("/v1/client/sign_ins/{}", text(&half["id"]));
+    log.told(
+        "prepareSignInFactorTwo",
+        other.post(
+            &format!("{path}/prepare_second_factor"),
+            &[("strategy", "email_code")],
+        ),
+    )
+    .await;
+    log.world.settings(|s| s.client_trust = false).await;
+}
+
 async fn tickets(log: &mut Ledger, user: &str) {
     let server = log.world.server();
     let actor = json!({ "user_id": user, "actor": { "sub": "support" } });
@@ -581,6 +600,8 @@ async fn by_browser(log: &mut Ledger) {
     second_factors(log, &bob).await;
     let session = bob.session_ids().await.remove(0);
     reverification(log, &bob, &session).await;
+    world.advance_secs(31);
+    client_trust(log, address).await;
     log.told(
         "endSession",
         bob.post(&format!("/v1/client/sessions/{session}/end"), &[]),
