@@ -6,6 +6,7 @@ use crate::cx::Cx;
 use crate::sessions;
 use crate::sessions::model::SessionRow;
 use crate::surface::browser::COOKIE_LIFE_SECS;
+use usher_crypto::digest;
 use usher_db::Tx;
 use usher_types::error::codes as refuse;
 use usher_types::id::{ClientId, SessionId};

@@ -142,7 +142,7 @@ pub(super) async fn prepare(
         let email = emails.iter().find(|e| wanted == Some(e.id.as_str()));
         let address = email.and_then(|e| EmailAddress::parse(&e.email_normal)).ok_or_else(|| refuse::resource_not_found("email address"))?;
         let previous = row.client_trust_id.clone();
-        let verification = codes::start_email_code(cx, &mut tx, by.word(), &address, previous.as_ref(), Delivery::Send).await?;
+        let verification = codes::start_email_code(cx, &mut tx, by.word(), &address, previous.as_ref(), Delivery::Send(user.locale.as_deref())).await?;
         row.client_trust_id = Some(verification.id);
         row.updated_at = cx.now;
         store::update(&mut tx, &row).await?;
