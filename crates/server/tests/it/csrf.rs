@@ -10,6 +10,7 @@ const PROTOCOL: &[(&str, &[&str])] = &[("/v1/client/handshake", &["handshakes", 
 /// Where the links of mails lead. It changes nothing, and leads where the ticket says, which only the operator makes
 /// (`invitations.rs`).
 const TICKETS: &str = "/v1/tickets/accept";
+const AGENTS: &str = "/v1/agents/tasks";
 
 fn operations(unsafe_ones: bool) -> impl Iterator<Item = &'static Op> {
     usher_server::operations()
@@ -22,9 +23,12 @@ fn target(op: &Op, session: &str, address: &str) -> String {
         .path
         .replace("{session_id}", session)
         .replace("{email_id}", address);
-    let query = if op.path.contains("redirect") || op.path.contains("handshake") {
+    let query = if ["redirect", "handshake", "touch"]
+        .iter()
+        .any(|word| op.path.contains(word))
+    {
         "?redirect_url=https%3A%2F%2Fapp.example.com%2F"
-    } else if op.path == TICKETS {
+    } else if [TICKETS, AGENTS].contains(&op.path) {
         "?ticket=x"
     } else {
         "?domain_id=x"
@@ -90,8 +94,8 @@ both! {
             for mode in ["no-cors", "cors", "navigate"] {
                 let request = browser.request("GET", &target(op, &session, &address)).header("sec-fetch-site", "cross-site").header("sec-fetch-mode", mode);
                 let answer = request.send().await;
-                if op.navigated && mode == "navigate" && op.path == TICKETS {
-                    answer.refused(400, "ticket_invalid_code");
+                if op.navigated && mode == "navigate" && [TICKETS, AGENTS].contains(&op.path) {
+                    answer.refused(400, if op.path == AGENTS { "ticket_invalid_code ticket" } else { "ticket_invalid_code" });
                 } else if op.navigated && mode == "navigate" {
                     assert_eq!(answer.status, 307, "{}: {}", answer.asked, answer.body);
                 } else {
@@ -101,8 +105,8 @@ both! {
         }
         // Each of these says where it leads, and leads to the instance's own origins only.
         let navigated: Vec<&str> = operations(false).filter(|op| op.navigated).map(|op| op.path).collect();
-        assert_eq!(navigated, ["/v1/redirect", "/v1/client/handshake", TICKETS]);
-        for path in ["/v1/redirect", "/v1/client/handshake"] {
+        assert_eq!(navigated, ["/v1/redirect", "/v1/client/handshake", "/v1/client/touch", TICKETS, AGENTS]);
+        for path in ["/v1/redirect", "/v1/client/handshake", "/v1/client/touch"] {
             let answer = world.unchanged(browser.get(&format!("{path}?redirect_url=https%3A%2F%2Fevil.example%2F"))).await;
             answer.refused(422, "redirect_url_not_associated_with_instance redirect_url");
         }
