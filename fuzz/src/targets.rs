@@ -21,6 +21,8 @@ pub const ALL: &[Target] = &[
     texts::DATE,
     texts::ID,
     texts::TEMPLATE,
+    texts::MULTIPART,
+    values::IMAGE,
     values::JSON,
     values::BODY,
     values::METADATA,
@@ -51,7 +53,11 @@ mod tests {
     /// A moment of one target; the inputs are counted for the evidence.
     fn brief(name: &str) {
         let target = ALL.iter().find(|t| t.name == name).expect("a target");
-        let until = Until::Inputs(if name == "digest" { 2_000 } else { 20_000 });
+        let until = Until::Inputs(if matches!(name, "digest" | "image") {
+            2_000
+        } else {
+            20_000
+        });
         match run(target, 1, until) {
             Ok(outcome) => {
                 assert!(outcome.accepted > 0, "no input of {name} was accepted");
@@ -105,6 +111,14 @@ mod tests {
     #[test]
     fn fuzz_template() {
         brief("template");
+    }
+    #[test]
+    fn fuzz_multipart() {
+        brief("multipart");
+    }
+    #[test]
+    fn fuzz_image() {
+        brief("image");
     }
     #[test]
     fn fuzz_json() {

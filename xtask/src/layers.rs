@@ -24,6 +24,7 @@ const OWNERS: &[(&str, &[&str])] = &[
             "signing_keys",
         ],
     ),
+    ("images", &["images"]),
     ("messages", &["messages"]),
     ("passkeys", &["passkeys"]),
     ("second_factors", &["backup_codes", "totps"]),

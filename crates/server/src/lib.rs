@@ -10,6 +10,7 @@ pub mod clients;
 pub mod config;
 pub mod cx;
 pub mod identifiers;
+pub mod images;
 pub mod instances;
 pub mod limits;
 pub mod listen;
@@ -56,6 +57,9 @@ pub fn operations() -> impl Iterator<Item = &'static route::Op> {
         waitlist::bapi::OPS,
         identifiers::bapi::OPS,
         identifiers::fapi::OPS,
+        images::fapi::OPS,
+        images::bapi::OPS,
+        templates::bapi::OPS,
         passkeys::fapi::OPS,
         passkeys::bapi::OPS,
         second_factors::fapi::OPS,

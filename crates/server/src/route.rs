@@ -49,6 +49,19 @@ pub struct Call {
     pub path: Vec<(String, String)>,
     /// The fields.
     pub form: Form,
+    /// The fields of each item, where the body is a list.
+    pub items: Vec<Form>,
+    /// The body as it came, where the operation takes a file.
+    pub sent: Sent,
+}
+
+/// A body as it came.
+#[derive(Clone, Debug, Default)]
+pub struct Sent {
+    /// `Content-Type`; empty where none came.
+    pub content_type: String,
+    /// `None` where it was over the limit.
+    pub body: Option<Bytes>,
 }
 
 impl Call {
@@ -156,6 +169,10 @@ pub struct Op {
     pub lenient: bool,
     /// Other sites send browsers here: a protocol's GET, whose handler checks where it leads.
     pub navigated: bool,
+    /// The body is a file, in a form of its own.
+    pub upload: bool,
+    /// The body is a list of so many items at most, each with the fields; 0 for all others.
+    pub items: usize,
     /// What runs.
     pub handler: Handler,
 }
@@ -181,6 +198,8 @@ impl Op {
             enveloped: false,
             lenient: false,
             navigated: false,
+            upload: false,
+            items: 0,
             handler,
         }
     }
@@ -203,6 +222,8 @@ impl Op {
             enveloped: false,
             lenient: false,
             navigated: false,
+            upload: false,
+            items: 0,
             handler,
         }
     }
@@ -222,6 +243,18 @@ impl Op {
     #[must_use]
     pub const fn navigated(mut self) -> Self {
         self.navigated = true;
+        self
+    }
+    /// Its body is a file.
+    #[must_use]
+    pub const fn uploads(mut self) -> Self {
+        self.upload = true;
+        self
+    }
+    /// Its body is a list of so many items at most; the fields are those of an item.
+    #[must_use]
+    pub const fn items(mut self, most: usize) -> Self {
+        self.items = most;
         self
     }
     /// Its answer.

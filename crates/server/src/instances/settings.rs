@@ -415,6 +415,8 @@ pub struct Settings {
     pub preferred_sign_in_strategy: String,
     /// Users may delete themselves.
     pub delete_self: bool,
+    /// A sign-up needs the consent to terms and privacy policy (`paths.terms_url`, `paths.privacy_policy_url`).
+    pub legal_consent_enabled: bool,
     /// Where people find help.
     pub support_email: String,
     /// Origins beyond the instance's own domain that may call the Frontend API, as `https://app.example.org`.
@@ -461,6 +463,7 @@ impl Default for Settings {
             enumeration_protection: false,
             preferred_sign_in_strategy: "password".to_owned(),
             delete_self: true,
+            legal_consent_enabled: false,
             support_email: String::new(),
             allowed_origins: Vec::new(),
             allowed_subdomains: Vec::new(),
@@ -553,6 +556,12 @@ impl Settings {
             (
                 a.username.enabled() && !a.email_address.enabled() && !a.password.enabled(),
                 "attributes: usernames alone need passwords",
+            ),
+            (
+                self.legal_consent_enabled
+                    && self.paths.terms_url.is_empty()
+                    && self.paths.privacy_policy_url.is_empty(),
+                "legal_consent_enabled needs paths.terms_url or paths.privacy_policy_url",
             ),
             (
                 !LOCALES.contains(&self.locale.as_str()),

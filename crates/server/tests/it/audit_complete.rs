@@ -4,8 +4,10 @@ use crate::answer::Answer;
 use crate::authenticator::Authenticator;
 use crate::authenticator_app::AuthenticatorApp;
 use crate::browser::{Browser, PASSWORD};
+use crate::images::{FORM, form, picture};
 use crate::passkeys::{ask, by_the_book};
 use crate::world::World;
+use image::ImageFormat;
 use serde_json::{Value as Json, json};
 use std::collections::BTreeSet;
 use usher_db::Value;
@@ -21,6 +23,7 @@ const SILENT: &[(&str, &str)] = &[
         "RefreshSession",
         "replaces a refresh token by its successor; a second use ends the session, and that is recorded",
     ),
+    ("PreviewTemplate", "reads"),
     ("VerifyClient", "reads"),
     ("VerifyPassword", "reads"),
     ("VerifySession", "reads"),
@@ -219,6 +222,49 @@ async fn waitlist(log: &mut Ledger) {
         .await;
 }
 
+async fn images(log: &mut Ledger, user: &str) {
+    let server = log.world.server();
+    let path = format!("/v1/users/{user}/profile_image");
+    let body = form("file", "a.png", &picture(ImageFormat::Png, 1));
+    let sent = server.send("POST", &path, Some(FORM), body.clone());
+    log.told("SetUserProfileImage", sent).await;
+    log.told("DeleteUserProfileImage", server.delete(&path))
+        .await;
+    let (browser, _, _) = log.world.signed_in("pictured@example.com").await;
+    let mine = "/v1/me/profile_image";
+    let sent = browser.request("POST", mine).body(FORM, body).send();
+    log.told("updateProfileImage", sent).await;
+    log.told("deleteProfileImage", browser.delete(mine)).await;
+}
+
+async fn templates(log: &mut Ledger) {
+    let server = log.world.server();
+    let path = "/v1/templates/email/invitation";
+    log.told(
+        "UpsertTemplate",
+        server.put(path, json!({ "name": "Ours" })),
+    )
+    .await;
+    let revert = format!("{path}/revert");
+    log.told("RevertTemplate", server.post(&revert, json!({})))
+        .await;
+    let toggle = format!("{path}/toggle_delivery");
+    let off = json!({ "delivered_by_clerk": false });
+    log.told("ToggleTemplateDelivery", server.post(&toggle, off))
+        .await;
+    let invited = json!([{ "email_address": "many@example.com" }]);
+    log.told(
+        "CreateBulkInvitations",
+        server.post("/v1/invitations/bulk", invited.clone()),
+    )
+    .await;
+    log.told(
+        "CreateBulkWaitlistEntries",
+        server.post("/v1/waitlist_entries/bulk", invited),
+    )
+    .await;
+}
+
 async fn by_server(log: &mut Ledger) {
     let server = log.world.server();
     let ada = log
@@ -234,6 +280,8 @@ async fn by_server(log: &mut Ledger) {
     let user = format!("/v1/users/{id}");
     tickets(log, &id).await;
     waitlist(log).await;
+    images(log, &id).await;
+    templates(log).await;
     log.told(
         "UpdateUser",
         server.patch(&user, json!({ "first_name": "Ada" })),

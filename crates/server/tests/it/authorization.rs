@@ -91,6 +91,8 @@ fn path(op: &Op, ids: &Ids) -> String {
         "{actor_token_id}" => ids.tickets[1].clone(),
         "{waitlist_entry_id}" => ids.tickets[3].clone(),
         "{invitation_id}" => ids.tickets[2].clone(),
+        "{template_type}" => "email".to_owned(),
+        "{slug}" => "verification_code".to_owned(),
         other => {
             assert!(
                 !other.starts_with('{'),
@@ -151,7 +153,8 @@ both! {
     async fn a_foreign_key_finds_nothing_of_this_instance(world: World) {
         let ids = ids(&world).await;
         let (_, foreign, _) = world.other_instance("other").await;
-        for op in of(Api::Bapi).filter(|op| op.path.contains('{')) {
+        // Every instance has every template: its own (`templates.rs`).
+        for op in of(Api::Bapi).filter(|op| op.path.contains('{') && !op.path.contains("{template_type}")) {
             let bodies = match op.id {
                 "VerifyTOTP" => json!({ "code": "123456" }),
                 "VerifyPassword" => json!({ "password": "x" }),
