@@ -21,7 +21,9 @@ pub const ALL: &[Target] = &[
     texts::DATE,
     texts::WALLET,
     texts::ID,
-    texts::TEMPLATE,
+    texts::MESSAGE,
+    texts::MULTIPART,
+    values::IMAGE,
     values::JSON,
     values::BODY,
     values::METADATA,
@@ -53,7 +55,11 @@ mod tests {
     /// A moment of one target; the inputs are counted for the evidence.
     fn brief(name: &str) {
         let target = ALL.iter().find(|t| t.name == name).expect("a target");
-        let until = Until::Inputs(if name == "digest" { 2_000 } else { 20_000 });
+        let until = Until::Inputs(if matches!(name, "digest" | "image") {
+            2_000
+        } else {
+            20_000
+        });
         match run(target, 1, until) {
             Ok(outcome) => {
                 assert!(outcome.accepted > 0, "no input of {name} was accepted");
@@ -109,8 +115,16 @@ mod tests {
         brief("id");
     }
     #[test]
-    fn fuzz_template() {
-        brief("template");
+    fn fuzz_message() {
+        brief("message");
+    }
+    #[test]
+    fn fuzz_multipart() {
+        brief("multipart");
+    }
+    #[test]
+    fn fuzz_image() {
+        brief("image");
     }
     #[test]
     fn fuzz_json() {

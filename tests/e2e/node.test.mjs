@@ -265,3 +265,23 @@ test('a wrong secret key, an unknown user, a taken address and a weak password a
   await refused(422, 'form_identifier_exists', () => createUser({ emailAddress: [user.primaryEmailAddress.emailAddress.toUpperCase()] }));
   await refused(422, 'form_password_length_too_short', () => createUser({ password: 'short' }));
 });
+
+test('a profile image is set and taken away', async () => {
+  const user = await createUser();
+  // The smallest GIF there is.
+  const file = new Blob([Buffer.from('R0lGODlhAQABAIAAAAAAAP///ywAAAAAAQABAAACAkQBADs=', 'base64')], { type: 'image/gif' });
+  const pictured = await backend.users.updateUserProfileImage(user.id, { file });
+  assert.equal(pictured.hasImage, true);
+  const shown = await fetch(pictured.imageUrl);
+  assert.deepEqual([shown.status, shown.headers.get('content-type'), shown.headers.get('x-content-type-options')], [200, 'image/jpeg', 'nosniff']);
+  assert.equal((await backend.users.deleteUserProfileImage(user.id)).hasImage, false);
+  await refused(404, 'image_not_found', backend.users.deleteUserProfileImage(user.id));
+  await refused(400, 'request_body_invalid', backend.users.updateUserProfileImage(user.id, { file: new Blob(['<svg xmlns="http://www.w3.org/2000/svg"/>'], { type: 'image/png' }) }));
+});
+
+test('several people are invited, or put on the waitlist, at once', async () => {
+  const people = [newEmailAddress(), newEmailAddress()];
+  const invited = await backend.invitations.createInvitationBulk(people.map(emailAddress => ({ emailAddress })));
+  assert.deepEqual(invited.map(i => i.emailAddress), people);
+  await refused(400, 'duplicate_record', backend.invitations.createInvitationBulk([{ emailAddress: newEmailAddress() }, { emailAddress: people[0] }]));
+});

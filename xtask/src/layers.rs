@@ -35,6 +35,7 @@ const OWNERS: &[(&str, &[&str])] = &[
             "signing_keys",
         ],
     ),
+    ("images", &["images"]),
     ("jwt_templates", &["jwt_templates"]),
     ("messages", &["messages"]),
     ("passkeys", &["passkeys"]),

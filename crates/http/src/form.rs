@@ -215,6 +215,25 @@ impl Form {
         }
         ApiError::join(faults).map_or(Ok(Self(form)), Err)
     }
+    /// Holds each item of a list against the declaration; the refusals of all of them are told at once.
+    ///
+    /// # Errors
+    /// As [`Self::check`].
+    pub fn check_all(
+        fields: &[Field],
+        items: Vec<Raw>,
+        strict: bool,
+    ) -> Result<Vec<Self>, ApiError> {
+        let mut faults = Vec::new();
+        let mut forms = Vec::with_capacity(items.len());
+        for item in items {
+            match Self::check(fields, Raw::new(), item, strict) {
+                Ok(form) => forms.push(form),
+                Err(e) => faults.push(e),
+            }
+        }
+        ApiError::join(faults).map_or(Ok(forms), Err)
+    }
     fn get(&self, name: &str) -> Option<&Value> {
         self.0.iter().find(|(n, _)| *n == name).map(|(_, v)| v)
     }

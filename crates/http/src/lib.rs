@@ -2,6 +2,7 @@
 pub mod agent;
 pub mod cookie;
 pub mod form;
+pub mod multipart;
 pub mod network;
 pub mod origin;
 pub mod percent;

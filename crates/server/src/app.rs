@@ -71,6 +71,11 @@ pub struct Minted {
     pub(crate) kid: String,
 }
 
+/// Images that wait to be decoded at most; each is as large as it was sent.
+const IMAGES_WAITING: usize = 4;
+/// Large bodies at a time.
+const UPLOADS: usize = 6;
+
 /// See the module.
 pub struct App {
     /// The database.
@@ -83,6 +88,10 @@ pub struct App {
     pub clock: Clock,
     /// Where passwords are hashed.
     pub hashing: HashPool,
+    /// Where images are decoded: one at a time, because each takes memory.
+    pub imaging: HashPool,
+    /// Leave to send a large body: so many at a time.
+    pub uploads: Arc<tokio::sync::Semaphore>,
     /// How the process runs.
     pub options: Options,
     /// Counters.
@@ -131,6 +140,8 @@ impl App {
             rng,
             clock,
             hashing: HashPool::new(threads, 64 * threads),
+            imaging: HashPool::new(1, IMAGES_WAITING),
+            uploads: Arc::new(tokio::sync::Semaphore::new(UPLOADS)),
             options,
             metrics: Metrics::default(),
             limiter: Limiter::default(),

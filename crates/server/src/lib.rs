@@ -11,6 +11,7 @@ pub mod clients;
 pub mod config;
 pub mod cx;
 pub mod identifiers;
+pub mod images;
 pub mod instances;
 pub mod jwt_templates;
 pub mod limits;
@@ -68,6 +69,9 @@ pub fn operations() -> impl Iterator<Item = &'static route::Op> {
         jwt_templates::fapi::OPS,
         identifiers::wallets::fapi::OPS,
         identifiers::wallets::bapi::OPS,
+        images::fapi::OPS,
+        images::bapi::OPS,
+        templates::bapi::OPS,
         passkeys::fapi::OPS,
         passkeys::bapi::OPS,
         second_factors::fapi::OPS,

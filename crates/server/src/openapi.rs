@@ -86,7 +86,23 @@ fn operation(op: &Op, generator: &mut SchemaGenerator) -> Value {
             Api::Fapi => "application/x-www-form-urlencoded",
             Api::Bapi => "application/json",
         };
+        if op.items > 0 {
+            schema =
+                json!({ "type": "array", "minItems": 1, "maxItems": op.items, "items": schema });
+        }
+        let kind = if op.items > 0 {
+            "application/json"
+        } else {
+            kind
+        };
         out["requestBody"] = json!({ "content": { kind: { "schema": schema } } });
+    }
+    if op.upload {
+        let file = json!({ "type": "object", "required": ["file"], "properties": { "file": { "type": "string", "format": "binary" } } });
+        out["requestBody"] = json!({ "required": true, "content": {
+            "multipart/form-data": { "schema": file },
+            "application/octet-stream": { "schema": { "type": "string", "contentEncoding": "base64" } },
+        } });
     }
     out["security"] = match op.guard {
         Guard::Public => json!([]),

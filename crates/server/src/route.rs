@@ -49,6 +49,19 @@ pub struct Call {
     pub path: Vec<(String, String)>,
     /// The fields.
     pub form: Form,
+    /// The fields of each item, where the body is a list.
+    pub items: Vec<Form>,
+    /// The body as it came, where the operation takes a file.
+    pub sent: Sent,
+}
+
+/// A body as it came.
+#[derive(Clone, Debug, Default)]
+pub struct Sent {
+    /// `Content-Type`; empty where none came.
+    pub content_type: String,
+    /// `None` where it was over the limit.
+    pub body: Option<Bytes>,
 }
 
 impl Call {
@@ -158,6 +171,10 @@ pub struct Op {
     pub navigated: bool,
     /// Its GET uses something up: a HEAD, which looks whether there is something, does not reach it.
     pub once: bool,
+    /// The body is a file, in a form of its own.
+    pub upload: bool,
+    /// The body is a list of so many items at most, each with the fields; 0 for all others.
+    pub items: usize,
     /// What runs.
     pub handler: Handler,
 }
@@ -184,6 +201,8 @@ impl Op {
             lenient: false,
             navigated: false,
             once: false,
+            upload: false,
+            items: 0,
             handler,
         }
     }
@@ -207,6 +226,8 @@ impl Op {
             lenient: false,
             navigated: false,
             once: false,
+            upload: false,
+            items: 0,
             handler,
         }
     }
@@ -232,6 +253,18 @@ impl Op {
     #[must_use]
     pub const fn once(mut self) -> Self {
         self.once = true;
+        self
+    }
+    /// Its body is a file.
+    #[must_use]
+    pub const fn uploads(mut self) -> Self {
+        self.upload = true;
+        self
+    }
+    /// Its body is a list of so many items at most; the fields are those of an item.
+    #[must_use]
+    pub const fn items(mut self, most: usize) -> Self {
+        self.items = most;
         self
     }
     /// Its answer.

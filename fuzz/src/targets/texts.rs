@@ -3,7 +3,7 @@ use super::{owned, text};
 use crate::Target;
 use usher_http::form::{self, Form};
 use usher_http::origin::{self, Url};
-use usher_http::{agent, cookie, percent};
+use usher_http::{agent, cookie, multipart, percent};
 use usher_notify::template::{Escape, Template};
 use usher_server::identifiers::email::{EmailAddress, redacted};
 use usher_server::identifiers::wallets::model::Wallet;
@@ -382,8 +382,8 @@ pub(super) const ID: Target = Target {
 };
 
 /// A template is read or refused with its line; rendering has its bounds, and what is text stays text in HTML.
-pub(super) const TEMPLATE: Target = Target {
-    name: "template",
+pub(super) const MESSAGE: Target = Target {
+    name: "message",
     seeds: || {
         owned(&[
             "Hello {{user.name}}! {{#if list}}{{#each list}}{{@index}}{{this}}{{../user.name}}{{/each}}{{else}}none{{/if}}",
@@ -430,6 +430,77 @@ pub(super) const TEMPLATE: Target = Target {
                 assert!(usher_notify::plain::of_html(&made).len() <= made.len() * 2 + 1);
             }
         }
+        true
+    },
+};
+
+/// What is read of a multipart form is in it, in order and without the delimiter; and a form that is written is read back.
+pub(super) const MULTIPART: Target = Target {
+    name: "multipart",
+    seeds: || {
+        owned(&[
+            "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.png\"\r\nContent-Type: image/png\r\n\r\ndata\r\n--x--\r\n",
+            "--x\r\ncontent-disposition: form-data; name=a\r\n\r\n\r\n--x\r\nContent-Disposition: form-data; name=\"b\"\r\n\r\n--\r\n--x--",
+        ])
+    },
+    words: &[
+        "--x",
+        "\r\n",
+        "--x--",
+        "Content-Disposition: form-data; ",
+        "name=\"file\"",
+        "filename=\"a\"",
+        "; ",
+        "\r\n\r\n",
+        "\"",
+        "\\",
+        "\n",
+        "boundary=",
+        "multipart/form-data; ",
+    ],
+    run: |input| {
+        if let Some(boundary) = multipart::boundary(&text(input)) {
+            assert!((1..=70).contains(&boundary.len()));
+        }
+        let Some(parts) = multipart::parts(input, "x") else {
+            return false;
+        };
+        let mut from = 0;
+        for part in &parts {
+            let at = input.get(from..).and_then(|rest| {
+                rest.windows(part.data.len().max(1))
+                    .position(|w| w.starts_with(part.data))
+            });
+            from += at.expect("the data is in the body") + part.data.len();
+            assert!(!part.data.windows(5).any(|w| w == b"\r\n--x"));
+            assert!(!part.name.contains(char::is_control));
+        }
+        let mut written = Vec::new();
+        for part in &parts {
+            if part.name.contains('"') {
+                return true;
+            }
+            written.extend(
+                format!(
+                    "--x\r\nContent-Disposition: form-data; name=\"{}\"\r\n\r\n",
+                    part.name
+                )
+                .into_bytes(),
+            );
+            written.extend(part.data);
+            written.extend(b"\r\n");
+        }
+        written.extend(b"--x--");
+        if parts.is_empty() {
+            return true;
+        }
+        let again = multipart::parts(&written, "x").expect("a form that was written is read");
+        assert!(
+            again
+                .iter()
+                .map(|p| (&p.name, p.data))
+                .eq(parts.iter().map(|p| (&p.name, p.data)))
+        );
         true
     },
 };

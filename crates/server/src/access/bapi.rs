@@ -9,7 +9,6 @@ use crate::route::{Call, Op, Reply};
 use schemars::JsonSchema;
 use serde::Serialize;
 use usher_http::form::{Field, flag, int, text};
-use usher_types::error::codes as refuse;
 use usher_types::{Fault, Result};
 
 const PAGE: &[Field] = &[
@@ -25,7 +24,7 @@ const ALLOW: &[Field] = &[
     text("identifier", 320)
         .required()
         .about("An email address, `*@domain`, `*@*.domain`, a phone number or a wallet."),
-    flag("notify").about("Only false: the list invites nobody by itself."),
+    flag("notify").about("An invitation is mailed; for email addresses."),
 ];
 const BLOCK: &[Field] = &[text("identifier", 320)
     .required()
@@ -112,6 +111,9 @@ pub struct ListedIdentifier {
     pub identifier_type: String,
     /// `ins_…`.
     pub instance_id: String,
+    /// `inv_…`, where an invitation was mailed with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub invitation_id: Option<String>,
     /// Unix ms.
     pub created_at: i64,
     /// Unix ms.
@@ -126,6 +128,7 @@ impl ListedIdentifier {
             identifier: row.identifier.clone(),
             identifier_type: row.identifier_type.clone(),
             instance_id: row.instance_id.as_str().to_owned(),
+            invitation_id: row.invitation_id.clone(),
             created_at: row.created_at.0,
             updated_at: row.updated_at.0,
         }
@@ -231,10 +234,13 @@ async fn remove(cx: &Cx, call: &Call, list: List) -> Result<Reply> {
 }
 
 async fn allow(cx: &Cx, call: &Call) -> Result<Reply> {
-    if call.form.flag("notify") == Some(true) {
-        return Err(refuse::feature_not_implemented("bapi POST /v1/invitations").into());
-    }
-    add(cx, call, List::Allow).await
+    let identifier = call.form.text("identifier").unwrap_or_default();
+    let row = if call.form.flag("notify") == Some(true) {
+        ops::allow_and_invite(cx, identifier).await?
+    } else {
+        ops::add(cx, List::Allow, identifier).await?
+    };
+    Reply::json(&ListedIdentifier::new(List::Allow, &row))
 }
 
 async fn unallow(cx: &Cx, call: &Call) -> Result<Reply> {

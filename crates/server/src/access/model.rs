@@ -14,6 +14,7 @@ row! {
         pub identifier: String,
         pub identifier_normal: String,
         pub identifier_type: String,
+        pub invitation_id: Option<String>,
         pub created_at: Timestamp,
         pub updated_at: Timestamp,
     }

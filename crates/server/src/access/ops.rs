@@ -7,6 +7,9 @@ use crate::cx::Cx;
 use crate::identifiers::email::EmailAddress;
 use crate::identifiers::wallets::model::Wallet;
 use crate::instances::settings::SignUpMode;
+use crate::templates::Slug;
+use crate::tickets;
+use crate::tickets::ops::Invitation;
 use usher_db::Tx;
 use usher_types::error::codes as refuse;
 use usher_types::{ApiError, Error, Result};
@@ -96,30 +99,73 @@ pub fn check_nameless(cx: &Cx) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// Puts an identifier on a list.
-///
-/// # Errors
-/// 422 for what is no identifier; 400 `duplicate_record`.
-pub async fn add(cx: &Cx, list: List, text: &str) -> Result<ListedRow> {
+/// An entry to put on a list.
+fn entry(cx: &Cx, list: List, text: &str) -> Result<ListedRow, ApiError> {
     let listed = Listed::parse(list, text)
         .ok_or_else(|| refuse::form_param_format_invalid("identifier").at("identifier"))?;
-    let row = ListedRow {
+    Ok(ListedRow {
         instance_id: cx.instance.row.id.clone(),
         id: usher_types::id::compose(list.prefix(), cx.now, &cx.fresh()),
         list: list.word().to_owned(),
         identifier: listed.identifier,
         identifier_normal: listed.normal,
         identifier_type: listed.kind.to_owned(),
+        invitation_id: None,
         created_at: cx.now,
         updated_at: cx.now,
-    };
-    usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
-        store::insert(&mut tx, &row).await.map_err(|e| {
-            if e.is_unique() { refuse::duplicate_record("identifier").into() } else { Error::from(e) }
-        })?;
-        audit::record(cx, &mut tx, Event::new(list.created()).about(&row.id));
-        Ok::<_, Error>(())
+    })
+}
+
+async fn put(cx: &Cx, tx: &mut Tx, list: List, row: &ListedRow) -> Result<()> {
+    store::insert(tx, row).await.map_err(|e| {
+        if e.is_unique() {
+            refuse::duplicate_record("identifier").into()
+        } else {
+            Error::from(e)
+        }
     })?;
+    audit::record(cx, tx, Event::new(list.created()).about(&row.id));
+    Ok(())
+}
+
+/// Puts an identifier on a list.
+///
+/// # Errors
+/// 422 for what is no identifier; 400 `duplicate_record`.
+pub async fn add(cx: &Cx, list: List, text: &str) -> Result<ListedRow> {
+    let row = entry(cx, list, text)?;
+    usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
+        put(cx, &mut tx, list, &row).await
+    })?;
+    Ok(row)
+}
+
+/// Puts an email address on the allow-list and mails an invitation to it: both or neither.
+///
+/// # Errors
+/// As [`add`] and [`tickets::ops::invite`]; 422 for identifiers that no mail reaches.
+pub async fn allow_and_invite(cx: &Cx, text: &str) -> Result<ListedRow> {
+    let mut row = entry(cx, List::Allow, text)?;
+    let address = EmailAddress::parse(&row.identifier)
+        .filter(|_| !row.identifier.starts_with("*@"))
+        .ok_or_else(|| refuse::form_param_value_invalid("notify").at("notify"))?;
+    let one = Invitation {
+        address,
+        public_metadata: None,
+        redirect_url: None,
+        notify: true,
+        ignore_existing: false,
+        days: 30,
+        slug: Slug::Invitation,
+    };
+    tickets::ops::check_invitations(cx, std::slice::from_ref(&one))?;
+    let id = usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
+        let invitation = tickets::ops::invite_one(cx, &mut tx, &one, false).await?;
+        let row = ListedRow { invitation_id: Some(invitation.id.clone()), ..row.clone() };
+        put(cx, &mut tx, List::Allow, &row).await?;
+        Ok::<_, Error>(invitation.id)
+    })?;
+    row.invitation_id = Some(id);
     Ok(row)
 }
 

@@ -28,7 +28,7 @@ pub async fn page(
     offset: i64,
 ) -> Result<Vec<ListedRow>, DbError> {
     let tenant = tx.tenant().to_owned();
-    tx.all("SELECT instance_id, id, list, identifier, identifier_normal, identifier_type, created_at, updated_at FROM listed_identifiers WHERE instance_id = ? AND list = ? ORDER BY created_at DESC, id DESC LIMIT ? OFFSET ?", params![tenant, list.word(), limit, offset]).await
+    tx.all("SELECT instance_id, id, list, identifier, identifier_normal, identifier_type, invitation_id, created_at, updated_at FROM listed_identifiers WHERE instance_id = ? AND list = ? ORDER BY created_at DESC, id DESC LIMIT ? OFFSET ?", params![tenant, list.word(), limit, offset]).await
 }
 
 pub async fn count(tx: &mut Tx, list: List) -> Result<i64, DbError> {

@@ -161,7 +161,7 @@ pub fn document(row: &InstanceRow, settings: &Settings, portal: &str, options: &
             "sign_in": { "second_factor": { "required": settings.second_factor_required } },
             "sign_up": {
                 "captcha_enabled": captcha.is_some(), "captcha_widget_type": settings.captcha_widget.word(), "custom_action_required": false, "progressive": true,
-                "mode": mode, "legal_consent_enabled": false,
+                "mode": mode, "legal_consent_enabled": settings.legal_consent_enabled,
             },
             "restrictions": {
                 "allowlist": { "enabled": r.allowlist }, "blocklist": { "enabled": r.blocklist },

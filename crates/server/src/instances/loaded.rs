@@ -80,6 +80,8 @@ pub struct Instance {
     pub audit_key: [u8; 32],
     /// Makes and checks tickets; nothing else is signed with it, and it is published nowhere.
     pub ticket_key: [u8; 32],
+    /// Names images, so that nobody can work a name out.
+    pub image_key: [u8; 32],
     /// Peppers passwords.
     pub pepper: [u8; 32],
     /// The portal's origin.
@@ -133,6 +135,7 @@ impl Instance {
             code_key: data_key.derive("codes"),
             audit_key: audit_key(&data_key),
             ticket_key: data_key.derive("tickets"),
+            image_key: data_key.derive("images"),
             pepper: data_key.derive("pepper"),
             environment,
             portal_origin,
@@ -145,6 +148,17 @@ impl Instance {
             settings,
             row,
         })
+    }
+
+    /// Where pictures of users are: at the Frontend API. Where a developer's machine has two names, at the one that people
+    /// open, whose pages may show nothing else.
+    #[must_use]
+    pub fn pictures_origin(&self) -> &str {
+        if self.root_domain.is_some() {
+            &self.issuer
+        } else {
+            &self.portal_origin
+        }
     }
 
     /// True on development instances.

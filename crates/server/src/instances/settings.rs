@@ -447,6 +447,8 @@ pub struct Settings {
     pub client_trust: bool,
     /// Users may delete themselves.
     pub delete_self: bool,
+    /// A sign-up needs the consent to terms and privacy policy (`paths.terms_url`, `paths.privacy_policy_url`).
+    pub legal_consent_enabled: bool,
     /// Where people find help.
     pub support_email: String,
     /// Origins beyond the instance's own domain that may call the Frontend API, as `https://app.example.org`.
@@ -496,6 +498,7 @@ impl Default for Settings {
             second_factor_required: false,
             client_trust: false,
             delete_self: true,
+            legal_consent_enabled: false,
             support_email: String::new(),
             allowed_origins: Vec::new(),
             allowed_subdomains: Vec::new(),
@@ -600,6 +603,12 @@ impl Settings {
             (
                 a.username.enabled() && !a.email_address.enabled() && !a.password.enabled(),
                 "attributes: usernames alone need passwords",
+            ),
+            (
+                self.legal_consent_enabled
+                    && self.paths.terms_url.is_empty()
+                    && self.paths.privacy_policy_url.is_empty(),
+                "legal_consent_enabled needs paths.terms_url or paths.privacy_policy_url",
             ),
             (
                 !LOCALES.contains(&self.locale.as_str()),

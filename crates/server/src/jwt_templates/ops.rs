@@ -248,8 +248,8 @@ fn person(cx: &Cx, user: &UserRow, primary: Option<&EmailRow>) -> Value {
         "full_name": if full.is_empty() { None } else { Some(full.join(" ")) },
         "primary_email_address": primary.map(|e| &e.email_address),
         "email_verified": primary.is_some_and(EmailRow::is_verified),
-        "image_url": image_url(&cx.instance, names[0], names[1], user.id.as_str()),
-        "has_image": false, "two_factor_enabled": user.two_factor_enabled(),
+        "image_url": image_url(&cx.instance, user),
+        "has_image": user.image_id.is_some(), "two_factor_enabled": user.two_factor_enabled(),
         "public_metadata": metadata(&user.public_metadata), "unsafe_metadata": metadata(&user.unsafe_metadata),
         "created_at": user.created_at.0, "updated_at": user.updated_at.0, "last_sign_in_at": user.last_sign_in_at.map(|t| t.0),
     })

@@ -51,6 +51,20 @@ const ANONYMOUS: Rule = Rule {
     per_secs: 10,
 };
 
+/// Invitations of an instance, and lists of them: mail to people who did not ask for it.
+const INVITATIONS: Rule = Rule {
+    name: "invitation",
+    who: Who::Instance,
+    count: |_, _| 100,
+    per_secs: 3600,
+};
+const BULK_INVITATIONS: Rule = Rule {
+    name: "invitations",
+    who: Who::Instance,
+    count: |_, _| 25,
+    per_secs: 3600,
+};
+
 const fn created(name: &'static str) -> Rule {
     Rule {
         name,
@@ -124,6 +138,8 @@ fn frontend(id: &str) -> &'static [Rule] {
 fn backend(id: &str) -> &'static [Rule] {
     match id {
         "GetJWKS" => &[],
+        "CreateInvitation" => const { &[BACKEND, INVITATIONS] },
+        "CreateBulkInvitations" => const { &[BACKEND, BULK_INVITATIONS] },
         "UpdateUser" => const { &[BACKEND, changed("user", "user_id")] },
         "UpdateUserMetadata" | "ReplaceUserMetadata" => {
             const { &[BACKEND, changed("user_metadata", "user_id")] }

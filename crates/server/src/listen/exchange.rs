@@ -29,11 +29,23 @@ pub(super) async fn handle(
     let Some(headers) = with_host(parts.headers, &parts.uri) else {
         return closing(plain_status(400));
     };
-    let body = if hyper::body::Body::size_hint(&body).lower() > BODY_LIMIT as u64 {
+    let limit = surface::body_limit(&parts.method, parts.uri.path());
+    // A few large bodies at a time, whoever sends them: memory is everybody's. Small ones need no leave.
+    let size = hyper::body::Body::size_hint(&body);
+    let large = limit > BODY_LIMIT && size.upper().is_none_or(|most| most > BODY_LIMIT as u64);
+    let leave = if large {
+        match Arc::clone(&app.uploads).try_acquire_owned() {
+            Ok(leave) => Some(leave),
+            Err(_) => return closing(plain_status(503)),
+        }
+    } else {
+        None
+    };
+    let body = if size.lower() > limit as u64 {
         // Announced as too large: it is not waited for.
         None
     } else {
-        let collected = Limited::new(body, BODY_LIMIT).collect();
+        let collected = Limited::new(body, limit).collect();
         match tokio::time::timeout(patience, collected).await {
             Ok(body) => body.ok().map(http_body_util::Collected::to_bytes),
             Err(_) => return closing(plain_status(408)),
@@ -52,7 +64,12 @@ pub(super) async fn handle(
     let last = incoming.headers.contains_key("transfer-encoding");
     let app = Arc::clone(app);
     let head = incoming.method == http::Method::HEAD;
-    match tokio::spawn(async move { surface::answer(&app, incoming).await }).await {
+    let work = async move {
+        let reply = surface::answer(&app, incoming).await;
+        drop(leave);
+        reply
+    };
+    match tokio::spawn(work).await {
         Ok(reply) if last => closing(response(reply, head)),
         Ok(reply) => response(reply, head),
         Err(e) => {

@@ -154,7 +154,8 @@ async fn mail(
 }
 
 /// The sender with another name before the `@`: `Usher <no-reply@example.com>`.
-fn sender(configured: &str, name: Option<&str>) -> String {
+#[must_use]
+pub fn sender(configured: &str, name: Option<&str>) -> String {
     let Some(name) = name else {
         return configured.to_owned();
     };

@@ -174,13 +174,8 @@ impl SignInResource {
             user_data: shown.map(|u| UserData {
                 first_name: u.first_name.clone(),
                 last_name: u.last_name.clone(),
-                image_url: image_url(
-                    &cx.instance,
-                    u.first_name.as_deref(),
-                    u.last_name.as_deref(),
-                    u.id.as_str(),
-                ),
-                has_image: false,
+                image_url: image_url(&cx.instance, u),
+                has_image: u.image_id.is_some(),
             }),
             created_session_id: row
                 .created_session_id

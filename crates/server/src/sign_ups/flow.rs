@@ -37,6 +37,9 @@ fn presences(a: &Attributes) -> [(&'static str, Presence); 6] {
     ]
 }
 
+/// The consent to terms and privacy policy.
+const LEGAL: &str = "legal_accepted";
+
 /// The fields that are demanded.
 #[must_use]
 pub fn required(settings: &Settings) -> Vec<&'static str> {
@@ -44,6 +47,7 @@ pub fn required(settings: &Settings) -> Vec<&'static str> {
         .into_iter()
         .filter(|(_, p)| p.required())
         .map(|(n, _)| n)
+        .chain(settings.legal_consent_enabled.then_some(LEGAL))
         .collect()
 }
 
@@ -67,6 +71,7 @@ pub fn missing(row: &SignUpRow, settings: &Settings) -> Vec<&'static str> {
         "password" => row.password_stored.is_some(),
         "first_name" => row.first_name.is_some(),
         "last_name" => row.last_name.is_some(),
+        LEGAL => row.legal_accepted_at.is_some(),
         _ => true,
     };
     let mut out: Vec<&'static str> = required(settings)

@@ -65,6 +65,10 @@ async fn given(cx: &Cx, form: &Form, before: Option<&SignUpRow>) -> Result<Given
             faults.push(refuse::form_param_unknown(name).at(name));
         }
     }
+    // Said no: that is no field that is still to come.
+    if settings.legal_consent_enabled && form.flag("legal_accepted") == Some(false) {
+        faults.push(refuse::legal_not_accepted().at("legal_accepted"));
+    }
     let email = match form.patch("email_address") {
         Patch::Set(text) => match EmailAddress::parse(&text) {
             Some(address) => Patch::Set(address),

@@ -54,3 +54,37 @@ pub fn decode(request: &Incoming, json_default: bool) -> Result<Raw> {
         _ => Err(refuse::unsupported_content_type().into()),
     }
 }
+
+/// A list of objects, as JSON: the raw fields of each.
+///
+/// # Errors
+/// 413, 415 and 400 as for other bodies; 400 `bulk_size_exceeded` for more than `most`.
+pub fn items(request: &Incoming, most: usize) -> Result<Vec<Raw>> {
+    let Some(body) = &request.body else {
+        return Err(refuse::request_body_too_large().into());
+    };
+    let kind = content_kind(request).unwrap_or_else(|| "application/json".to_owned());
+    if kind != "application/json" && !body.is_empty() {
+        return Err(refuse::unsupported_content_type().into());
+    }
+    let Ok(Value::Array(items)) = usher_types::json::parse(body) else {
+        return Err(refuse::request_body_invalid().into());
+    };
+    if items.len() > most {
+        return Err(refuse::bulk_size_exceeded(&most.to_string()).into());
+    }
+    let read = |item| match item {
+        Value::Object(fields) if fields.len() <= FIELDS_LIMIT => Some(fields.into_iter().collect()),
+        _ => None,
+    };
+    let all: Option<Vec<Raw>> = items.into_iter().map(read).collect();
+    Ok(all
+        .filter(|all| !all.is_empty())
+        .ok_or_else(refuse::request_body_invalid)?)
+}
+
+fn content_kind(request: &Incoming) -> Option<String> {
+    let declared = request.header("content-type")?;
+    let kind = declared.split(';').next().unwrap_or_default();
+    Some(kind.trim().to_ascii_lowercase())
+}

@@ -7,6 +7,7 @@ pub mod browser;
 mod forwarded;
 mod headers;
 pub mod pages;
+mod pictures;
 pub mod recorder;
 pub mod render;
 pub mod router;
@@ -15,14 +16,14 @@ use crate::app::App;
 use crate::clients::dev_browser;
 use crate::cx::{Caller, Cx, RequestFacts};
 use crate::instances::{Instance, keys, store};
-use crate::route::{Api, Call, Guard, Op, Reply};
+use crate::route::{Api, Call, Guard, Op, Reply, Sent};
 use crate::{limits, sessions};
 use bytes::Bytes;
 use http::{HeaderMap, Method};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use usher_http::form::Form;
+use usher_http::form::{Form, Raw};
 use usher_http::origin;
 use usher_types::error::codes as refuse;
 use usher_types::{Error, Result};
@@ -58,6 +59,8 @@ impl Incoming {
 
 /// The largest body, in bytes.
 pub const BODY_LIMIT: usize = 1024 * 1024;
+/// The largest body of an upload: the largest image (10 MB), as a form or as base64.
+pub const UPLOAD_LIMIT: usize = 14 * 1024 * 1024;
 
 /// API versions that are known, besides every later date (contract fapi §0.25, bapi §1.2).
 const VERSIONS: &[&str] = &[
@@ -316,9 +319,7 @@ async fn fapi_operation(
     if op.guard == Guard::SignedIn && cx.client.is_none() {
         return Err(refuse::authentication_invalid().into());
     }
-    let body = body::decode(request, false)?;
-    let form = Form::check(op.fields, usher_http::form::group(query), body, false)?;
-    let call = Call { path: params, form };
+    let call = read(request, op, params, query, false)?;
     limits::admit(cx, op, &call)?;
     (op.handler)(cx, &call).await
 }
@@ -375,11 +376,59 @@ async fn bapi_operation(
         hint: keys::hint(key),
     };
     limits::arrive(&cx, op)?;
-    let body = body::decode(request, true)?;
-    let form = Form::check(op.fields, usher_http::form::group(query), body, !op.lenient)?;
-    let call = Call { path: params, form };
+    let call = read(request, op, params, query, true)?;
     limits::admit(&cx, op, &call)?;
     (op.handler)(&cx, &call).await
+}
+
+/// Body and query, held against what the operation declares. A body of the Backend API is JSON where it does not say, and may
+/// hold nothing else.
+fn read(
+    request: &Incoming,
+    op: &Op,
+    path: Vec<(String, String)>,
+    query: Vec<(String, String)>,
+    server: bool,
+) -> Result<Call> {
+    let query = usher_http::form::group(query);
+    let strict = server && !op.lenient;
+    let mut call = Call {
+        path,
+        ..Call::default()
+    };
+    if op.upload {
+        call.form = Form::check(op.fields, query, Raw::new(), strict)?;
+        call.sent = Sent {
+            content_type: request
+                .header("content-type")
+                .unwrap_or_default()
+                .to_owned(),
+            body: request.body.clone(),
+        };
+    } else if op.items > 0 {
+        let items = body::items(request, op.items)?;
+        call.items = Form::check_all(op.fields, items, strict)?;
+    } else {
+        let body = body::decode(request, server)?;
+        call.form = Form::check(op.fields, query, body, strict)?;
+    }
+    Ok(call)
+}
+
+/// Bytes that a body at this place may have: an upload more than others.
+#[must_use]
+pub fn body_limit(method: &Method, path: &str) -> usize {
+    let path = normal_path(path);
+    let uploads =
+        |api| router::find(api, &path).is_some_and(|(ops, _)| ops.iter().any(|op| op.upload));
+    if *method == Method::POST
+        && path.ends_with("_image")
+        && (uploads(Api::Fapi) || uploads(Api::Bapi))
+    {
+        UPLOAD_LIMIT
+    } else {
+        BODY_LIMIT
+    }
 }
 
 /// The instance that a secret key belongs to.

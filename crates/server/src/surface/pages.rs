@@ -1,6 +1,6 @@
 //! Everything that is no API operation: health, metrics, scripts, avatars, the account portal, the development inbox,
 //! the OpenAPI documents.
-use super::{Incoming, facts};
+use super::{Incoming, facts, pictures};
 use crate::app::App;
 use crate::cx::Cx;
 use crate::instances::Instance;
@@ -58,7 +58,11 @@ pub async fn answer(app: &Arc<App>, request: &Incoming, path: &str) -> Option<Re
         ));
     }
     if let Some(rest) = path.strip_prefix("/avatars/") {
-        return Some(avatar(request, rest));
+        return Some(pictures::avatar(request, rest));
+    }
+    if let Some(rest) = path.strip_prefix("/images/") {
+        let shown = pictures::uploaded(app, request, rest).await;
+        return Some(shown.unwrap_or_else(|e| super::render::error(app, &e, "")));
     }
     let page = match path.split('/').nth(1).unwrap_or_default() {
         "" => "home",
@@ -73,7 +77,7 @@ pub async fn answer(app: &Arc<App>, request: &Incoming, path: &str) -> Option<Re
         .map(|instance| portal(app, &instance, &seen.host, seen.https, page))
 }
 
-fn plain(status: u16, text: &str) -> Reply {
+pub(super) fn plain(status: u16, text: &str) -> Reply {
     Reply::bytes(
         status,
         "text/plain; charset=utf-8",
@@ -224,32 +228,6 @@ fn script(request: &Incoming, rest: &str) -> Reply {
             &format!("{package}@{exact} has no file {file}.\n"),
         )),
     }
-}
-
-/// A round picture of initials: the default image of users.
-fn avatar(request: &Incoming, rest: &str) -> Reply {
-    let Some(hue) = rest.strip_suffix(".svg").and_then(|h| h.parse::<u8>().ok()) else {
-        return plain(404, "There is no such picture.\n");
-    };
-    let pairs = percent::pairs(&request.query).unwrap_or_default();
-    let initials: String = pairs
-        .iter()
-        .find(|(n, _)| n == "initials")
-        .map(|(_, v)| v.chars().filter(|c| c.is_alphanumeric()).take(2).collect())
-        .unwrap_or_default();
-    let degrees = u32::from(hue) * 360 / 256;
-    let svg = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 64 64\" width=\"64\" height=\"64\"><rect width=\"64\" height=\"64\" fill=\"hsl({degrees} 38% 45%)\"/>\
-         <text x=\"32\" y=\"33\" fill=\"#fff\" font-family=\"system-ui,sans-serif\" font-size=\"26\" font-weight=\"600\" text-anchor=\"middle\" dominant-baseline=\"central\">{initials}</text></svg>"
-    );
-    Reply::bytes(200, "image/svg+xml", Bytes::from(svg))
-        .header("cache-control", "public, max-age=86400")
-        .header("access-control-allow-origin", "*")
-        .header("cross-origin-resource-policy", "cross-origin")
-        .header(
-            "content-security-policy",
-            "default-src 'none'; style-src 'unsafe-inline'",
-        )
 }
 
 fn escape(text: &str) -> String {

@@ -120,7 +120,7 @@ fn written(
 }
 
 /// A subject: one line, without anything that could begin another header.
-fn one_line(text: &str) -> String {
+pub(super) fn one_line(text: &str) -> String {
     let spaced: String = text
         .chars()
         .map(|c| {

@@ -1,6 +1,6 @@
 //! Sign-in tokens, actor tokens and invitations, for the operator's servers (contract bapi §2.5, §2.11).
 use super::model::Kind;
-use super::ops::{self, Acting};
+use super::ops::{self, Acting, Users};
 use super::resource::{ActorToken, Invitation, Shown, SignInToken};
 use super::store::{self, Filter, ORDERS};
 use crate::cx::Cx;
@@ -12,7 +12,7 @@ use crate::users;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
-use usher_http::form::{Field, flag, int, object, text, word};
+use usher_http::form::{Field, Form, flag, int, object, text, word};
 use usher_types::Result;
 use usher_types::error::codes as refuse;
 
@@ -112,6 +112,15 @@ pub const OPS: &[Op] = &[
     .answers::<Invitation>(),
     Op::bapi(
         "POST",
+        "/v1/invitations/bulk",
+        "CreateBulkInvitations",
+        handler!(post_invitations),
+    )
+    .fields(INVITATION)
+    .items(10)
+    .answers::<Vec<Invitation>>(),
+    Op::bapi(
+        "POST",
         "/v1/invitations/{invitation_id}/revoke",
         "RevokeInvitation",
         handler!(revoke_invitation),
@@ -202,12 +211,12 @@ async fn get_invitations(cx: &Cx, call: &Call) -> Result<Reply> {
     Reply::json(&InvitationList::Paginated { data, total_count })
 }
 
-async fn post_invitation(cx: &Cx, call: &Call) -> Result<Reply> {
-    let form = &call.form;
+/// An invitation to make, from its fields.
+fn read(form: &Form) -> Result<ops::Invitation> {
     let address = form.text("email_address").unwrap_or_default();
     let address = EmailAddress::parse(address)
         .ok_or_else(|| refuse::form_param_format_invalid("email address").at("email_address"))?;
-    let one = ops::Invitation {
+    Ok(ops::Invitation {
         address,
         public_metadata: form.object("public_metadata").cloned(),
         redirect_url: form.text("redirect_url").map(str::to_owned),
@@ -218,10 +227,20 @@ async fn post_invitation(cx: &Cx, call: &Call) -> Result<Reply> {
             Some("waitlist_invitation") => Slug::WaitlistInvitation,
             _ => Slug::Invitation,
         },
-    };
-    let made = ops::invite(cx, &[one]).await?;
+    })
+}
+
+async fn post_invitation(cx: &Cx, call: &Call) -> Result<Reply> {
+    let made = ops::invite(cx, &[read(&call.form)?], Users::MayExist).await?;
     let row = made.first().ok_or_else(refuse::internal_clerk_error)?;
     Reply::json(&Invitation::new(cx, row))
+}
+
+async fn post_invitations(cx: &Cx, call: &Call) -> Result<Reply> {
+    let all = call.items.iter().map(read).collect::<Result<Vec<_>>>()?;
+    let made = ops::invite(cx, &all, Users::Refuse).await?;
+    let shown: Vec<Invitation> = made.iter().map(|row| Invitation::new(cx, row)).collect();
+    Reply::json(&shown)
 }
 
 async fn revoke_invitation(cx: &Cx, call: &Call) -> Result<Reply> {

@@ -211,18 +211,27 @@ pub struct Invitation {
     pub slug: Slug,
 }
 
+/// What `ignore_existing` says of addresses that are a user's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Users {
+    /// They are passed over, too.
+    MayExist,
+    /// They are refused in any case: a list of addresses is not held against the users (contract bapi §2.11).
+    Refuse,
+}
+
 /// Invites people: all of them or nobody. Existing users are passed over by `ignore_existing` only where one is invited
 /// (contract bapi §2.11).
 ///
 /// # Errors
 /// 400 `invitations_not_supported` without email addresses, `duplicate_record`; 422 for taken addresses and for redirects
 /// that do not lead to the instance's places.
-pub async fn invite(cx: &Cx, all: &[Invitation]) -> Result<Vec<TicketRow>> {
+pub async fn invite(cx: &Cx, all: &[Invitation], users: Users) -> Result<Vec<TicketRow>> {
     check_invitations(cx, all)?;
     usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
         let mut made = Vec::with_capacity(all.len());
         for one in all {
-            made.push(invite_one(cx, &mut tx, one, all.len() == 1).await?);
+            made.push(invite_one(cx, &mut tx, one, users == Users::MayExist).await?);
         }
         Ok::<_, Error>(made)
     })

@@ -117,26 +117,35 @@ pub fn metadata(text: &str) -> Value {
         .unwrap_or_else(|| Value::Object(Map::new()))
 }
 
-/// Where a user's picture is: made by us from the initials, so that no page asks a third party.
+/// Where a user's picture is: the uploaded one, or one that we draw from the initials. Always ours, so that no page asks a
+/// third party.
 #[must_use]
-pub fn image_url(
-    instance: &Instance,
-    first: Option<&str>,
-    last: Option<&str>,
-    seed: &str,
-) -> String {
-    let initial = |name: Option<&str>| {
+pub fn image_url(instance: &Instance, user: &UserRow) -> String {
+    if let Some(id) = &user.image_id {
+        return uploaded_url(instance, id);
+    }
+    let initial = |name: Option<&String>| {
         name.and_then(|n| n.chars().find(|c| c.is_alphanumeric()))
             .map(|c| c.to_uppercase().collect::<String>())
             .unwrap_or_default()
     };
-    let letters = format!("{}{}", initial(first), initial(last));
-    let hue = usher_crypto::digest::sha256(seed.as_bytes())[0];
+    let letters = format!(
+        "{}{}",
+        initial(user.first_name.as_ref()),
+        initial(user.last_name.as_ref())
+    );
+    let hue = usher_crypto::digest::sha256(user.id.as_str().as_bytes())[0];
     format!(
         "{}/avatars/{hue}.svg?initials={}",
-        instance.portal_origin,
+        instance.pictures_origin(),
         usher_http::percent::encode(&letters)
     )
+}
+
+/// Where an uploaded image is.
+#[must_use]
+pub fn uploaded_url(instance: &Instance, id: &str) -> String {
+    format!("{}/images/{id}", instance.pictures_origin())
 }
 
 /// Which API a user is shown on.
@@ -162,13 +171,8 @@ impl UserResource {
             first_name: user.first_name.clone(),
             last_name: user.last_name.clone(),
             locale: server.then(|| user.locale.clone()),
-            image_url: image_url(
-                instance,
-                user.first_name.as_deref(),
-                user.last_name.as_deref(),
-                user.id.as_str(),
-            ),
-            has_image: false,
+            image_url: image_url(instance, user),
+            has_image: user.image_id.is_some(),
             primary_email_address_id: user
                 .primary_email_address_id
                 .as_ref()
@@ -249,13 +253,8 @@ impl PublicUserData {
         Self {
             first_name: user.first_name.clone(),
             last_name: user.last_name.clone(),
-            image_url: image_url(
-                instance,
-                user.first_name.as_deref(),
-                user.last_name.as_deref(),
-                user.id.as_str(),
-            ),
-            has_image: false,
+            image_url: image_url(instance, user),
+            has_image: user.image_id.is_some(),
             identifier: user.identifier().unwrap_or_default().to_owned(),
             user_id: user.id.as_str().to_owned(),
             username: user.username.clone(),

@@ -11,7 +11,7 @@ use crate::tickets;
 use schemars::JsonSchema;
 use serde::Serialize;
 use usher_db::Tx;
-use usher_http::form::{Field, flag, int, text, word};
+use usher_http::form::{Field, Form, flag, int, text, word};
 use usher_types::Result;
 use usher_types::error::codes as refuse;
 
@@ -54,6 +54,15 @@ pub const OPS: &[Op] = &[
     )
     .fields(ENTRY)
     .answers::<WaitlistEntry>(),
+    Op::bapi(
+        "POST",
+        "/v1/waitlist_entries/bulk",
+        "CreateBulkWaitlistEntries",
+        handler!(add_many),
+    )
+    .fields(ENTRY)
+    .items(50)
+    .answers::<Vec<WaitlistEntry>>(),
     Op::bapi(
         "DELETE",
         "/v1/waitlist_entries/{waitlist_entry_id}",
@@ -126,12 +135,29 @@ async fn list(cx: &Cx, call: &Call) -> Result<Reply> {
     Reply::json(&WaitlistEntries { data, total_count })
 }
 
-async fn add(cx: &Cx, call: &Call) -> Result<Reply> {
-    let address = EmailAddress::parse(call.form.text("email_address").unwrap_or_default());
+/// Who is put on the list, and whether that is mailed.
+fn read(form: &Form) -> Result<(EmailAddress, bool)> {
+    let address = EmailAddress::parse(form.text("email_address").unwrap_or_default());
     let address = address
         .ok_or_else(|| refuse::form_param_format_invalid("email address").at("email_address"))?;
-    let row = ops::add(cx, &address, call.form.flag("notify") != Some(false)).await?;
+    Ok((address, form.flag("notify") != Some(false)))
+}
+
+async fn add(cx: &Cx, call: &Call) -> Result<Reply> {
+    let (address, notify) = read(&call.form)?;
+    let row = ops::add(cx, &address, notify).await?;
     Reply::json(&shown(cx, &mut cx.read().await?, &row).await?)
+}
+
+async fn add_many(cx: &Cx, call: &Call) -> Result<Reply> {
+    let all = call.items.iter().map(read).collect::<Result<Vec<_>>>()?;
+    let rows = ops::add_all(cx, &all).await?;
+    let mut tx = cx.read().await?;
+    let mut out = Vec::with_capacity(rows.len());
+    for row in &rows {
+        out.push(shown(cx, &mut tx, row).await?);
+    }
+    Reply::json(&out)
 }
 
 async fn remove(cx: &Cx, call: &Call) -> Result<Reply> {

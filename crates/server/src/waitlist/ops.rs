@@ -68,6 +68,27 @@ pub async fn add(cx: &Cx, address: &EmailAddress, notify: bool) -> Result<EntryR
     again(cx, address, outcome).await
 }
 
+/// The operator puts several people on the list: all of them or nobody. Who stands there already stays as it is.
+///
+/// # Errors
+/// 422 `form_param_duplicate` for an address that comes twice; the database's.
+pub async fn add_all(cx: &Cx, all: &[(EmailAddress, bool)]) -> Result<Vec<EntryRow>> {
+    for (at, (address, _)) in all.iter().enumerate() {
+        if all.iter().take(at).any(|(other, _)| other == address) {
+            return Err(refuse::form_param_duplicate("email_address")
+                .at("email_address")
+                .into());
+        }
+    }
+    usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
+        let mut rows = Vec::with_capacity(all.len());
+        for (address, notify) in all {
+            rows.push(put(cx, &mut tx, address, *notify).await?);
+        }
+        Ok::<_, Error>(rows)
+    })
+}
+
 /// Two requests at once: the one that was late reads what the other one wrote.
 async fn again(cx: &Cx, address: &EmailAddress, outcome: Result<EntryRow>) -> Result<EntryRow> {
     match outcome {

@@ -88,7 +88,17 @@ both! {
         // A blocked address stands for its mailbox, an allowed one for itself.
         world.unchanged(server.post("/v1/blocklist_identifiers", json!({ "identifier": "a+x@b.co" }))).await.refused(400, "duplicate_record");
         list(&world, "allow", "a+x@b.co").await;
-        world.unchanged(server.post("/v1/allowlist_identifiers", json!({ "identifier": "c@b.co", "notify": true }))).await.refused(501, "feature_not_implemented");
+        for nobody in ["*@b.co", "+15550100199", "0x52908400098527886e0f7030069857d2e4169ee7"] {
+            world.unchanged(server.post("/v1/allowlist_identifiers", json!({ "identifier": nobody, "notify": true }))).await.refused(422, "form_param_value_invalid notify");
+        }
+        let invited = server.post("/v1/allowlist_identifiers", json!({ "identifier": "d@b.co", "notify": true })).await.ok();
+        let invitations = server.get("/v1/invitations").await.ok();
+        assert_eq!((&invitations[0]["id"], &invitations[0]["email_address"]), (&invited["invitation_id"], &json!("d@b.co")));
+        assert_eq!(world.count("messages").await, 1);
+        // Both or neither: who is invited, listed or a user already is not once more.
+        world.unchanged(server.post("/v1/allowlist_identifiers", json!({ "identifier": "d@b.co", "notify": true }))).await.refused(400, "duplicate_record");
+        world.user_without_password("e@b.co").await;
+        world.unchanged(server.post("/v1/allowlist_identifiers", json!({ "identifier": "e@b.co", "notify": true }))).await.refused(422, "form_identifier_exists");
         server.post("/v1/allowlist_identifiers", json!({ "identifier": "c@b.co", "notify": false })).await.ok();
     }
 

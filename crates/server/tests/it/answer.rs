@@ -27,7 +27,12 @@ impl Answer {
                 .map(|(n, v)| (n.to_owned(), v))
                 .collect(),
             cookies: reply.cookies,
-            body: String::from_utf8(reply.body.to_vec()).unwrap(),
+            // Pictures are no text; all else is.
+            body: if reply.content_type == "image/jpeg" {
+                String::from_utf8_lossy(&reply.body).into_owned()
+            } else {
+                String::from_utf8(reply.body.to_vec()).unwrap()
+            },
             asked,
         }
     }

@@ -108,6 +108,8 @@ fn path(op: &Op, ids: &Ids) -> String {
         "{agent_task_id}" => ids.task.clone(),
         "{template_id}" => ids.template.clone(),
         "{template_name}" => "template".to_owned(),
+        "{template_type}" => "email".to_owned(),
+        "{slug}" => "verification_code".to_owned(),
         other => {
             assert!(
                 !other.starts_with('{'),
@@ -168,7 +170,8 @@ both! {
     async fn a_foreign_key_finds_nothing_of_this_instance(world: World) {
         let ids = ids(&world).await;
         let (_, foreign, _) = world.other_instance("other").await;
-        for op in of(Api::Bapi).filter(|op| op.path.contains('{')) {
+        // Every instance has every template: its own (`templates.rs`).
+        for op in of(Api::Bapi).filter(|op| op.path.contains('{') && !op.path.contains("{template_type}")) {
             let bodies = match op.id {
                 "VerifyTOTP" => json!({ "code": "123456" }),
                 "VerifyPassword" => json!({ "password": "x" }),

@@ -70,7 +70,12 @@ impl Caller {
         let text = if op.method == "GET" {
             String::new()
         } else {
-            Value::Object(body.clone()).to_string()
+            let item = Value::Object(body.clone());
+            if op.items > 0 {
+                json!([item]).to_string()
+            } else {
+                item.to_string()
+            }
         };
         match op.api {
             Api::Fapi => {
@@ -311,6 +316,8 @@ both! {
                 };
                 let expected: &[u16] = match op.id {
                     // An unknown session is a sign-out to a browser, and a handshake to a server (contract fapi §0.11, §5.6).
+                    // The kind of a template is no id.
+                    "GetTemplateList" | "GetTemplate" | "UpsertTemplate" | "RevertTemplate" | "PreviewTemplate" | "ToggleTemplateDelivery" => &[400],
                     "getSession" | "touchSession" | "endSession" | "removeClientSession" | "createSessionToken" | "createSessionTokenWithTemplate" | "RefreshSession" | "startSessionReverification" | "prepareSessionReverificationFirstFactor" | "attemptSessionReverificationFirstFactor" | "attemptSessionReverificationSecondFactor" => &[401],
                     _ => &[404],
                 };

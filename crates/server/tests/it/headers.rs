@@ -26,6 +26,7 @@ const OTHERS: &[&str] = &[
     "/favicon.ico",
     "/avatars/7.svg?initials=AB",
     "/avatars/x",
+    "/images/img_none",
     "/_usher/base.css",
     "/_usher/none",
     "/npm/@clerk/clerk-js@6/dist/clerk.browser.js",

@@ -204,6 +204,25 @@ both! {
         door.close().await;
     }
 
+    async fn only_uploads_may_be_large_and_so_many_at_a_time(world: World) {
+        let door = Door::open(&world, brisk(), None).await;
+        let post = |path: &str, length: usize| format!("POST {path} HTTP/1.1\r\nHost: localhost:8787\r\nOrigin: http://localhost:8787\r\nContent-Type: application/octet-stream\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n");
+        let two = 2 * 1024 * 1024;
+        let large = |path: &str| [post(path, two).into_bytes(), vec![b'a'; two]].concat();
+        assert_eq!(statuses(&door.say(&large("/v1/me/profile_image")).await), [401], "it was read, and is nobody's");
+        assert_eq!(statuses(&door.say(post("/v1/client/sign_ups", two).as_bytes()).await), [413]);
+        // What is announced as too large even for an upload is not waited for.
+        assert_eq!(statuses(&door.say(post("/v1/me/profile_image", 99_999_999).as_bytes()).await), [401]);
+        // While others send theirs, the next one waits outside; what is small does not.
+        let held = world.app.uploads.clone().acquire_many_owned(u32::try_from(world.app.uploads.available_permits()).unwrap()).await.unwrap();
+        assert_eq!(statuses(&door.say(post("/v1/me/profile_image", two).as_bytes()).await), [503]);
+        let small = [post("/v1/me/profile_image", 10).into_bytes(), vec![b'a'; 10]].concat();
+        assert_eq!(statuses(&door.say(&small).await), [401]);
+        drop(held);
+        assert_eq!(statuses(&door.say(&large("/v1/me/profile_image")).await), [401]);
+        door.close().await;
+    }
+
     async fn the_slow_and_the_silent_are_let_go_and_others_are_answered(world: World) {
         let door = Door::open(&world, brisk(), None).await;
         let mut silent = Vec::new();

@@ -56,6 +56,28 @@ refusals! {
     not_found() = 404, "resource_not_found", "Not found", "There is nothing at this path.";
     /// Bodies over the limit.
     request_body_too_large() = 413, "request_body_too_large", "Request body too large", "The request body is larger than this server takes.";
+    /// A file over the limit, in bytes or in pixels.
+    image_too_large() = 413, "image_too_large", "Image too large", "The image is too large. It may have up to 10 MB and 4096 by 4096 pixels.";
+    /// There is no image to take away.
+    image_not_found() = 404, "image_not_found", "Image not found", "There is no image.";
+    /// A file that is no picture of a kind that is read.
+    image_unreadable() = 400, "request_body_invalid", "Unreadable image", "The file is not an image that can be read. Use a JPEG, PNG, GIF or WebP file.";
+    /// An upload without its file.
+    file_missing() = 400, "form_param_missing", "is missing", "file must be included.";
+    /// An upload in another form.
+    unsupported_upload_type() = 415, "unsupported_content_type", "Unsupported content type", "Send the file as multipart/form-data, in the field file, or as application/octet-stream.";
+    /// Templates are of mail or of text messages.
+    template_type_unsupported() = 400, "template_type_unsupported", "Unsupported template type", "The template type must be email or sms.";
+    /// There is nothing to revert.
+    template_revert_error() = 400, "template_revert_error", "Nothing to revert", "This template is as it was shipped.";
+    /// The body does not say what the message is for.
+    required_variable_missing(variable) = 422, "required_variable_missing", "Missing variable", "The body must contain {{{{{variable}}}}}.";
+    /// The template cannot be read or rendered.
+    invalid_template_body(reason) = 422, "invalid_template_body", "Invalid template", "The template cannot be used: {reason}.";
+    /// A text message over its limit.
+    sms_max_length_exceeded(limit) = 422, "sms_max_length_exceeded", "Too long", "A text message may have up to {limit} characters.";
+    /// The instance demands that its terms are accepted.
+    legal_not_accepted() = 422, "legal_not_accepted", "Terms not accepted", "The terms must be accepted to sign up.";
     /// Bodies that do not decode.
     request_body_invalid() = 400, "request_body_invalid", "Invalid request body", "The request body could not be read. Check its syntax and its content type.";
     /// Content types that are not served.

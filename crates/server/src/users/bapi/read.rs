@@ -153,6 +153,15 @@ pub(super) fn change(cx: &Cx, form: &Form) -> Result<Change, ApiError> {
             return Err(refuse::resource_not_found(kind).at(param));
         }
     }
+    // What the instance demands is taken back by those only who say that they mean it.
+    let legal = "legal_accepted_at";
+    if cx.instance.settings.legal_consent_enabled
+        && form.sent(legal)
+        && form.text(legal).is_none()
+        && form.flag("skip_legal_checks") != Some(true)
+    {
+        return Err(refuse::form_data_missing(legal).at(legal));
+    }
     let identification = |param: &str, kind: &str| {
         let missing = || refuse::resource_not_found(kind).at(param);
         let parse = |id| IdentificationId::parse(id).ok_or_else(missing);
@@ -364,6 +373,12 @@ fn check_demands(cx: &Cx, form: &Form, new: &NewUser) -> Result<(), ApiError> {
     if demanded.password.required() && !given && !(waived("skip_password_requirement") && other_way)
     {
         missing.push("password");
+    }
+    if cx.instance.settings.legal_consent_enabled
+        && new.legal_accepted_at.is_none()
+        && !waived("skip_legal_checks")
+    {
+        missing.push("legal_accepted_at");
     }
     match missing.first() {
         Some(first) => Err(refuse::form_data_missing(&missing.join(", ")).at(first)),

@@ -1,0 +1,118 @@
+//! What some slices record, each by its own walk.
+use super::{Ledger, text};
+use crate::authenticator::Authenticator;
+use crate::browser::Browser;
+use crate::images::{FORM, form, picture};
+use crate::passkeys::{ask, by_the_book};
+use image::ImageFormat;
+use serde_json::json;
+use usher_server::instances::settings::SignUpMode;
+
+pub(super) async fn passkeys(log: &mut Ledger, bob: &Browser) {
+    let created = log
+        .told("postPasskey", bob.post("/v1/me/passkeys", &[]))
+        .await;
+    let made = &created["response"];
+    let path = format!("/v1/me/passkeys/{}", text(&made["id"]));
+    let options = serde_json::from_str(&text(&made["verification"]["nonce"])).unwrap();
+    let credential = Authenticator::new(b"of bob").create(&options, &by_the_book(bob));
+    let form = [
+        ("strategy", "passkey"),
+        ("public_key_credential", credential.as_str()),
+    ];
+    log.told(
+        "attemptPasskeyVerification",
+        bob.post(&format!("{path}/attempt_verification"), &form),
+    )
+    .await;
+    log.told("patchPasskey", bob.patch(&path, &[("name", "Key")]))
+        .await;
+    log.told("deletePasskey", bob.delete(&path)).await;
+    let (id, options) = ask(bob).await;
+    let credential = Authenticator::new(b"another").create(&options, &by_the_book(bob));
+    let form = [
+        ("strategy", "passkey"),
+        ("public_key_credential", credential.as_str()),
+    ];
+    bob.post(&format!("/v1/me/passkeys/{id}/attempt_verification"), &form)
+        .await
+        .ok();
+    let user = bob.client().await["sessions"][0]["user"]["id"].clone();
+    let server = log.world.server();
+    log.told(
+        "UserPasskeyDelete",
+        server.delete(&format!("/v1/users/{}/passkeys/{id}", text(&user))),
+    )
+    .await;
+}
+
+pub(super) async fn waitlist(log: &mut Ledger) {
+    log.world
+        .settings(|s| s.sign_up_mode = SignUpMode::Waitlist)
+        .await;
+    let visitor = log.world.browser();
+    let form = [("email_address", "waiting@example.com")];
+    log.told("joinWaitlist", visitor.post("/v1/waitlist", &form))
+        .await;
+    let server = log.world.server();
+    let path = "/v1/waitlist_entries";
+    let entry = json!({ "email_address": "other@example.com" });
+    let made = log
+        .told("CreateWaitlistEntry", server.post(path, entry))
+        .await;
+    let one = format!("{path}/{}", text(&made["id"]));
+    let (reject, invite) = (format!("{one}/reject"), format!("{one}/invite"));
+    log.told("RejectWaitlistEntry", server.post(&reject, json!({})))
+        .await;
+    log.told("InviteWaitlistEntry", server.post(&invite, json!({})))
+        .await;
+    let waiting = server.get(&format!("{path}?status=pending")).await.ok();
+    let one = format!("{path}/{}", text(&waiting["data"][0]["id"]));
+    log.told("DeleteWaitlistEntry", server.delete(&one)).await;
+    log.world
+        .settings(|s| s.sign_up_mode = SignUpMode::Public)
+        .await;
+}
+
+pub(super) async fn images(log: &mut Ledger, user: &str) {
+    let server = log.world.server();
+    let path = format!("/v1/users/{user}/profile_image");
+    let body = form("file", "a.png", &picture(ImageFormat::Png, 1));
+    let sent = server.send("POST", &path, Some(FORM), body.clone());
+    log.told("SetUserProfileImage", sent).await;
+    log.told("DeleteUserProfileImage", server.delete(&path))
+        .await;
+    let (browser, _, _) = log.world.signed_in("pictured@example.com").await;
+    let mine = "/v1/me/profile_image";
+    let sent = browser.request("POST", mine).body(FORM, body).send();
+    log.told("updateProfileImage", sent).await;
+    log.told("deleteProfileImage", browser.delete(mine)).await;
+}
+
+pub(super) async fn templates(log: &mut Ledger) {
+    let server = log.world.server();
+    let path = "/v1/templates/email/invitation";
+    log.told(
+        "UpsertTemplate",
+        server.put(path, json!({ "name": "Ours" })),
+    )
+    .await;
+    let revert = format!("{path}/revert");
+    log.told("RevertTemplate", server.post(&revert, json!({})))
+        .await;
+    let toggle = format!("{path}/toggle_delivery");
+    let off = json!({ "delivered_by_clerk": false });
+    log.told("ToggleTemplateDelivery", server.post(&toggle, off))
+        .await;
+    let invited = json!([{ "email_address": "many@example.com" }]);
+    log.told(
+        "CreateBulkInvitations",
+        server.post("/v1/invitations/bulk", invited.clone()),
+    )
+    .await;
+    log.told(
+        "CreateBulkWaitlistEntries",
+        server.post("/v1/waitlist_entries/bulk", invited),
+    )
+    .await;
+}
