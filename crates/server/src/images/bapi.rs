@@ -29,9 +29,7 @@ pub const OPS: &[Op] = &[
 async fn shown(cx: &Cx, id: &str) -> Result<Reply> {
     let found = users::ops::list::one(cx, id).await?;
     Reply::json(&UserResource::new(
-        &found.user,
-        &found.emails,
-        &found.passkeys,
+        &found,
         &cx.instance,
         cx.now,
         Audience::Server,
