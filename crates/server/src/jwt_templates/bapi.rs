@@ -230,7 +230,7 @@ async fn post_token(cx: &Cx, call: &Call) -> Result<Reply> {
     let mut tx = cx.read().await?;
     let session = sessions::store::find(&mut tx, &id)
         .await?
-        .filter(|s| s.is_live(cx.now, &cx.instance.settings))
+        .filter(|s| s.is_active(cx.now, &cx.instance.settings))
         .ok_or_else(missing)?;
     users::store::find(&mut tx, &session.user_id)
         .await?

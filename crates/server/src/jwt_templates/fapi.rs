@@ -6,6 +6,7 @@ use crate::route::{Call, Guard, Op, Reply};
 use crate::sessions;
 use crate::sessions::resource::TokenResource;
 use usher_types::Result;
+use usher_types::error::codes as refuse;
 
 /// Operations.
 pub const OPS: &[Op] = &[Op::fapi(
@@ -19,6 +20,10 @@ pub const OPS: &[Op] = &[Op::fapi(
 
 async fn token(cx: &Cx, call: &Call) -> Result<Reply> {
     let session = sessions::ops::own(cx, call.param("session_id")).await?;
+    // Other services cannot tell a pending session from an active one: their tokens do not say.
+    if !session.is_active(cx.now, &cx.instance.settings) {
+        return Err(refuse::authorization_invalid().into());
+    }
     let name = call.param("template_name");
     let jwt = ops::mint(cx, &session, name, &cx.request.azp, None).await?;
     sessions::ops::note_activity(cx, &session).await?;

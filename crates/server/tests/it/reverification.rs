@@ -96,6 +96,13 @@ async fn sensitive(browser: &Browser, email_id: &str, other: &str) -> Vec<Answer
         browser
             .post(&format!("/v1/me/sessions/{other}/revoke"), &[])
             .await,
+        browser
+            .post(
+                "/v1/me/web3_wallets",
+                &[("web3_wallet", "0x0000000000000000000000000000000000000001")],
+            )
+            .await,
+        browser.delete("/v1/me/web3_wallets/idn_x").await,
         browser.delete("/v1/me").await,
     ]
 }

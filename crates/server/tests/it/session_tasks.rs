@@ -78,6 +78,18 @@ both! {
         browser.mint(&session).await.refused(401, "authentication_invalid");
     }
 
+    async fn a_pending_session_gets_no_token_for_other_services(world: World) {
+        let (browser, _, session) = pending(&world, "ada@example.com").await;
+        let server = world.server();
+        server.post("/v1/jwt_templates", json!({ "name": "t", "claims": { "plan": "pro" } })).await.ok();
+        let (here, there) = (format!("/v1/client/sessions/{session}/tokens/t"), format!("/v1/sessions/{session}/tokens/t"));
+        world.unchanged(browser.post(&here, &[])).await.refused(403, "authorization_invalid");
+        world.unchanged(server.post(&there, json!({}))).await.refused(404, "resource_not_found");
+        browser.enrol().await;
+        browser.post(&here, &[]).await.ok();
+        server.post(&there, json!({})).await.ok();
+    }
+
     async fn a_handshake_and_a_refresh_say_pending(world: World) {
         let (browser, _, session) = pending(&world, "ada@example.com").await;
         let target = "/v1/client/handshake?redirect_url=http%3A%2F%2Flocalhost%3A8787%2F&format=nonce";

@@ -6,6 +6,7 @@ use crate::access::ops::{self as access, Door};
 use crate::clients::fapi::envelope;
 use crate::cx::Cx;
 use crate::handler;
+use crate::reverifications::ops as reverifications;
 use crate::route::{Call, Guard, Op, Reply};
 use crate::sessions;
 use crate::strategies::Strategy;
@@ -95,7 +96,7 @@ async fn list(cx: &Cx, _: &Call) -> Result<Reply> {
 
 async fn add(cx: &Cx, call: &Call) -> Result<Reply> {
     let param = "web3_wallet";
-    let (_, user) = sessions::ops::acting_in_person(cx).await?;
+    let (_, user) = reverifications::acting(cx).await?;
     let attributes = &cx.instance.settings.attributes;
     if !attributes.wallets().enabled() {
         return Err(refuse::form_param_unknown(param).at(param).into());
@@ -113,7 +114,7 @@ async fn show(cx: &Cx, call: &Call) -> Result<Reply> {
 }
 
 async fn delete(cx: &Cx, call: &Call) -> Result<Reply> {
-    sessions::ops::acting_in_person(cx).await?;
+    reverifications::acting(cx).await?;
     let row = own(cx, call).await?;
     ops::remove(cx, &row.user_id, &row.id).await?;
     let client = crate::clients::resource::current(cx).await?;
