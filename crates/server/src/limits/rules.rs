@@ -115,6 +115,7 @@ fn frontend(id: &str) -> &'static [Rule] {
         | "updateSignUps"
         | "prepareSignInFactorOne"
         | "prepareSignInFactorTwo"
+        | "validateTrustedDevice"
         | "prepareSignUpsVerification"
         | "resetPassword" => const { &[ANONYMOUS] },
         _ => &[],

@@ -5,6 +5,9 @@ use crate::authenticator::Authenticator;
 use crate::authenticator_app::AuthenticatorApp;
 use crate::browser::{Browser, PASSWORD};
 use crate::passkeys::{ask, by_the_book};
+use crate::trusted_devices::{
+    Phone, attempt_enrolment, enrol, prepare_enrolment, world_with_devices,
+};
 use crate::wallet::Wallet;
 use crate::wallets::connect;
 use crate::world::World;
@@ -32,6 +35,7 @@ const SILENT: &[(&str, &str)] = &[
         "createSessionTokenWithTemplate",
         "signs a token and notes activity once a minute",
     ),
+    ("validateTrustedDevice", "reads"),
     ("VerifyClient", "reads"),
     ("VerifyPassword", "reads"),
     ("VerifySession", "reads"),
@@ -162,6 +166,28 @@ async fn wallets(log: &mut Ledger, bob: &Browser) {
         server.delete(&format!("/v1/users/{}/web3_wallets/{id}", text(&user))),
     )
     .await;
+}
+
+async fn devices(log: &mut Ledger, bob: &Browser) {
+    let phone = Phone::new();
+    let prepared = log
+        .told("prepareTrustedDevice", prepare_enrolment(bob, &phone))
+        .await;
+    let data = text(&prepared["response"]["client_data"]);
+    let made = log
+        .told(
+            "attemptTrustedDevice",
+            attempt_enrolment(bob, &phone, &data),
+        )
+        .await;
+    let path = format!("/v1/me/trusted_devices/{}", text(&made["response"]["id"]));
+    log.told("revokeTrustedDevice", bob.delete(&path)).await;
+    let id = enrol(bob, &phone).await;
+    let user = bob.client().await["sessions"][0]["user"]["id"].clone();
+    let path = format!("/v1/users/{}/trusted_devices/{id}", text(&user));
+    let server = log.world.server();
+    log.told("RevokeUserTrustedDevice", server.delete(&path))
+        .await;
 }
 
 async fn second_factors(log: &mut Ledger, bob: &Browser) {
@@ -597,6 +623,7 @@ async fn by_browser(log: &mut Ledger) {
     log.told("deleteEmailAddress", bob.delete(&email)).await;
     passkeys(log, &bob).await;
     wallets(log, &bob).await;
+    devices(log, &bob).await;
     second_factors(log, &bob).await;
     let session = bob.session_ids().await.remove(0);
     reverification(log, &bob, &session).await;
@@ -697,6 +724,7 @@ async fn by_browser(log: &mut Ledger) {
 both! {
     async fn p10_audit_complete(world: World) {
         world.settings(|s| { s.attributes.password = Presence::On; s.attributes.passkey = true; s.attributes.authenticator_app = true; s.attributes.backup_code = true; s.attributes.web3_wallet = vec![Strategy::Web3Metamask]; }).await;
+        world_with_devices(&world).await;
         let mut log = Ledger { world, seen: BTreeSet::new() };
         by_server(&mut log).await;
         by_browser(&mut log).await;

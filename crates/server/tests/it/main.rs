@@ -106,6 +106,7 @@ mod sign_up;
 mod smuggling;
 mod tenants;
 mod tickets;
+mod trusted_devices;
 mod usage;
 mod users;
 mod waitlist;
