@@ -50,6 +50,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("sign_ups", &["sign_ups"]),
     ("templates", &["templates"]),
     ("tickets", &["tickets"]),
+    ("trusted_devices", &["trusted_devices"]),
     ("usage", &["usage_months"]),
     ("users", &["users"]),
     ("verifications", &["verifications"]),

@@ -5,6 +5,7 @@
 //! - [`digest`]: SHA-2, HMAC, base64url and comparison in constant time.
 //! - [`seal`]: authenticated encryption of secrets at rest under one master key ([`seal::Master`]).
 //! - [`signing`]: RSA keys and RS256 signatures ([`signing::SigningKey`], [`signing::PublicKey`]).
+//! - [`es256`]: keys in devices, and what they sign.
 //! - [`jwt`]: making and strictly verifying RS256 JWTs ([`jwt::Signer`], [`jwt::verify`]).
 //! - [`password`]: password verifiers, our own and imported ones.
 //! - [`webauthn`]: passkeys, the relying party's side.
@@ -16,6 +17,7 @@
 
 pub mod custom;
 pub mod digest;
+pub mod es256;
 pub mod jwt;
 pub mod password;
 pub mod pool;

@@ -8,10 +8,13 @@ pub const ALL: &[(&str, &str)] = &[
         "0001_foundation",
         include_str!("../migrations/0001_foundation.sql"),
     ),
-    ("0004_steps", include_str!("../migrations/0004_steps.sql")),
     (
-        "0005_wallets",
-        include_str!("../migrations/0005_wallets.sql"),
+        "0004_steps",
+        include_str!("../migrations/0004_steps.sql"),
+    ),
+    (
+        "0005_keys",
+        include_str!("../migrations/0005_keys.sql"),
     ),
     (
         "0006_templates_images",

@@ -108,6 +108,7 @@ id_columns!(
     SignInId,
     SignUpId,
     TotpId,
+    TrustedDeviceId,
     UserId,
     VerificationId
 );

@@ -96,6 +96,7 @@ id_values!(
     SignInId,
     SignUpId,
     TotpId,
+    TrustedDeviceId,
     UserId,
     VerificationId
 );

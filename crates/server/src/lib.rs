@@ -31,6 +31,7 @@ pub mod strategies;
 pub mod surface;
 pub mod templates;
 pub mod tickets;
+pub mod trusted_devices;
 pub mod usage;
 pub mod users;
 pub mod verifications;
@@ -58,6 +59,8 @@ pub fn operations() -> impl Iterator<Item = &'static route::Op> {
         users::bapi::OPS,
         tickets::fapi::OPS,
         tickets::bapi::OPS,
+        trusted_devices::fapi::OPS,
+        trusted_devices::bapi::OPS,
         waitlist::fapi::OPS,
         waitlist::bapi::OPS,
         identifiers::bapi::OPS,

@@ -95,6 +95,8 @@ ids! {
     SignUpId = "sua_";
     /// A user's authenticator app.
     TotpId = "totp_";
+    /// A key in a user's phone.
+    TrustedDeviceId = "tdev_";
     /// A user.
     UserId = "user_";
     /// A verification of an identification or a factor.

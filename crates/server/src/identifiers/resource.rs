@@ -1,6 +1,7 @@
 //! The wire's email address and verification objects (contract fapi §8.4, bapi appendix B).
 use super::email::EmailRow;
 use crate::strategies::Strategy;
+use crate::trusted_devices::challenge::ChallengeResource;
 use crate::verifications::model::VerificationRow;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -26,6 +27,9 @@ pub struct VerificationResource {
     /// What a wallet is asked to sign, as the person reads it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+    /// What a device is asked to sign.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trusted_device_challenge: Option<ChallengeResource>,
 }
 
 impl VerificationResource {
@@ -40,6 +44,7 @@ impl VerificationResource {
             expire_at: None,
             nonce: None,
             message: None,
+            trusted_device_challenge: None,
         }
     }
 
@@ -54,6 +59,7 @@ impl VerificationResource {
             expire_at: None,
             nonce: None,
             message: None,
+            trusted_device_challenge: None,
         }
     }
 
@@ -65,15 +71,19 @@ impl VerificationResource {
         let asked = (row.status_at(now) == "unverified")
             .then(|| row.nonce())
             .flatten();
-        let (nonce, message) = if by_wallet {
-            (None, asked)
-        } else {
-            (asked, None)
+        let by_device = strategy == Some(Strategy::TrustedDevice);
+        let challenge = asked.as_deref().filter(|_| by_device);
+        let trusted_device_challenge = challenge.and_then(|text| serde_json::from_str(text).ok());
+        let (nonce, message) = match asked {
+            Some(_) if by_device => (None, None),
+            asked if by_wallet => (None, asked),
+            asked => (asked, None),
         };
         Self {
             object: strategy.map_or("verification_otp", Strategy::verification_object),
             nonce,
             message,
+            trusted_device_challenge,
             status: row.status_at(now).to_owned(),
             strategy: row.strategy.clone(),
             attempts: Some(row.attempts),
@@ -91,6 +101,7 @@ impl VerificationResource {
             expire_at: None,
             nonce: None,
             message: None,
+            trusted_device_challenge: None,
         }
     }
 }
@@ -155,6 +166,7 @@ impl EmailResource {
                 expire_at: if admin { None } else { Some(row.updated_at.0) },
                 nonce: None,
                 message: None,
+                trusted_device_challenge: None,
             }
         });
         Self {

@@ -120,7 +120,7 @@ pub fn document(row: &InstanceRow, settings: &Settings, portal: &str, options: &
             "test_mode": development && settings.test_mode, "cookieless_dev": cookieless, "url_based_session_syncing": cookieless,
             "claimed_at": null, "reverification": settings.reverification,
             "native_settings": {
-                "object": "native_settings", "api_enabled": false, "trusted_device_sign_in_enabled": false,
+                "object": "native_settings", "api_enabled": false, "trusted_device_sign_in_enabled": settings.native.trusted_devices,
                 "trusted_device_enrollment_prompt_after_sign_in_enabled": false, "trusted_device_enrollment_prompt_after_sign_up_enabled": false,
             },
         },

@@ -383,6 +383,16 @@ impl Notices {
     }
 }
 
+/// Apps on phones.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Native {
+    /// Keys in phones sign in.
+    pub trusted_devices: bool,
+    /// The operator's own apps, by bundle identifier or package name: no other app enrols a device.
+    pub app_identifiers: Vec<String>,
+}
+
 /// How long things are kept that have ended.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -466,6 +476,8 @@ pub struct Settings {
     pub bot_protection: bool,
     /// How the captcha looks.
     pub captcha_widget: Widget,
+    /// Apps on phones.
+    pub native: Native,
     /// Who may not join.
     pub restrictions: Restrictions,
     /// How often a caller may use an operation.
@@ -507,6 +519,7 @@ impl Default for Settings {
             lockout_minutes: 60,
             bot_protection: false,
             captcha_widget: Widget::Smart,
+            native: Native::default(),
             restrictions: Restrictions::default(),
             limits: Limits::default(),
             notices: Notices::default(),
@@ -637,6 +650,18 @@ impl Settings {
                     "allowed_subdomains: {host:?} is not a host name in lower case such as app.example.com"
                 ));
             }
+        }
+        let identifier = |text: &String| {
+            let ok = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
+            (1..=255).contains(&text.len()) && text.bytes().all(ok)
+        };
+        if let Some(app) = self.native.app_identifiers.iter().find(|a| !identifier(a)) {
+            return Err(format!(
+                "native.app_identifiers: {app:?} is no identifier such as com.example.app"
+            ));
+        }
+        if self.native.trusted_devices && self.native.app_identifiers.is_empty() {
+            return Err("native.trusted_devices needs native.app_identifiers".to_owned());
         }
         self.limits.check()?;
         self.retention.check()?;

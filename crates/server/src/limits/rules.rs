@@ -129,6 +129,7 @@ fn frontend(id: &str) -> &'static [Rule] {
         | "updateSignUps"
         | "prepareSignInFactorOne"
         | "prepareSignInFactorTwo"
+        | "validateTrustedDevice"
         | "prepareSignUpsVerification"
         | "resetPassword" => const { &[ANONYMOUS] },
         _ => &[],

@@ -1,5 +1,6 @@
 //! `/v1/client/sign_ins` (contract fapi §8.5).
 use super::client_trust;
+use super::device;
 use super::ops::{self, Start};
 use super::passkey;
 use super::resource::SignInResource;
@@ -12,7 +13,8 @@ use crate::cx::Cx;
 use crate::handler;
 use crate::route::{Call, Guard, Op, Reply};
 use crate::strategies::{Proves, Strategy};
-use usher_http::form::{Field, flag, secret, text};
+use crate::trusted_devices::model::ALGORITHMS;
+use usher_http::form::{Field, flag, secret, text, word};
 use usher_types::error::codes as refuse;
 use usher_types::{ApiError, Result};
 
@@ -20,6 +22,7 @@ const CREATE: &[Field] = &[
     text("strategy", 64),
     text("identifier", 320),
     secret("ticket", 256),
+    text("trusted_device_id", 80),
     secret("password", 4096),
     flag("transfer"),
     flag("sign_up_if_missing"),
@@ -34,6 +37,7 @@ const PREPARE: &[Field] = &[
     text("strategy", 64).required(),
     text("email_address_id", 80),
     text("web3_wallet_id", 80),
+    text("trusted_device_id", 80),
     text("redirect_url", 4096),
 ];
 const PREPARE_SECOND: &[Field] = &[
@@ -53,6 +57,9 @@ const ATTEMPT: &[Field] = &[
     secret("password", 4096),
     text("code", 32),
     text("signature", 8192),
+    text("trusted_device_id", 80),
+    text("client_data", 4096),
+    word("algorithm", ALGORITHMS),
     text("public_key_credential", 16 * 1024),
 ];
 
@@ -147,6 +154,13 @@ async fn create(cx: &Cx, call: &Call) -> Result<Reply> {
             .ok_or_else(|| refuse::form_param_missing("ticket").at("ticket"))?;
         return envelope(cx, ticket::create(cx, text).await?).await;
     }
+    if form.text("strategy") == Some(Strategy::TrustedDevice.word()) {
+        let name = "trusted_device_id";
+        let id = form
+            .text(name)
+            .ok_or_else(|| refuse::form_param_missing(name).at(name))?;
+        return envelope(cx, device::create(cx, id).await?).await;
+    }
     let start = Start {
         identifier: form.text("identifier"),
         password: form.text("password"),
@@ -199,6 +213,7 @@ async fn prepare(cx: &Cx, call: &Call) -> Result<Reply> {
         | Strategy::Web3Solana => {
             wallet::prepare(cx, id, strategy, need("web3_wallet_id")?).await?
         }
+        Strategy::TrustedDevice => device::prepare(cx, id, need("trusted_device_id")?).await?,
         Strategy::Password | Strategy::Totp | Strategy::BackupCode | Strategy::Ticket => {
             return Err(refuse::verification_strategy_invalid()
                 .at("strategy")
@@ -227,6 +242,10 @@ async fn attempt(cx: &Cx, call: &Call) -> Result<Reply> {
         | Strategy::Web3CoinbaseWallet
         | Strategy::Web3OkxWallet
         | Strategy::Web3Solana) => wallet::attempt(cx, id, strategy, &need("signature")?).await?,
+        Strategy::TrustedDevice => {
+            let (device, data) = (need("trusted_device_id")?, need("client_data")?);
+            device::attempt(cx, id, &device, &data, &need("signature")?).await?
+        }
         // A ticket begins an attempt; none is attempted within one.
         Strategy::Totp | Strategy::BackupCode | Strategy::Ticket => {
             return Err(refuse::verification_strategy_invalid()

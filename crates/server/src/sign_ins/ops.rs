@@ -438,11 +438,15 @@ pub(super) async fn hold(cx: &Cx, tx: &mut Tx, id: &str, due: Status) -> Result<
     let held = clients::hold(tx, client).await?;
     let row = mine(cx, tx, id).await?;
     let stage = status(Facts::of(&row, cx.now));
-    // A passkey says by itself whose it is.
+    // A passkey and a device say by themselves whose they are.
+    let under_way = row
+        .first_factor_strategy
+        .as_deref()
+        .and_then(Strategy::parse);
     let open = stage == due
         || (due == Status::NeedsFirstFactor
             && stage == Status::NeedsIdentifier
-            && row.first_factor_strategy.as_deref() == Some(Strategy::Passkey.word()));
+            && matches!(under_way, Some(Strategy::Passkey | Strategy::TrustedDevice)));
     if held.row.sign_in_id.as_ref() != Some(&row.id) || !open {
         return Err(refuse::invalid_action_for_session().into());
     }

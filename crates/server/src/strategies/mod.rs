@@ -52,6 +52,8 @@ strategies! {
     Web3OkxWallet = "web3_okx_wallet_signature",
     /// A signature of a Solana wallet.
     Web3Solana = "web3_solana_signature",
+    /// A signature of a key in a phone, by a native app.
+    TrustedDevice = "trusted_device",
 }
 
 impl Strategy {
@@ -68,7 +70,9 @@ impl Strategy {
             | Self::Web3Base
             | Self::Web3CoinbaseWallet
             | Self::Web3OkxWallet
-            | Self::Web3Solana => Proves::First,
+            | Self::Web3Solana
+            // Nothing attests that the phone asked who holds it.
+            | Self::TrustedDevice => Proves::First,
             Self::Totp | Self::BackupCode => Proves::Second,
         }
     }
@@ -88,6 +92,7 @@ impl Strategy {
             | Self::Web3CoinbaseWallet
             | Self::Web3OkxWallet
             | Self::Web3Solana => "verification_web3",
+            Self::TrustedDevice => "verification_trusted_device",
         }
     }
 
@@ -106,7 +111,8 @@ impl Strategy {
             | Self::Passkey
             | Self::Totp
             | Self::BackupCode
-            | Self::Ticket => None,
+            | Self::Ticket
+            | Self::TrustedDevice => None,
         }
     }
 }

@@ -137,13 +137,29 @@ pub async fn start_challenge(
     nonce: &str,
     state: &str,
 ) -> Result<VerificationRow> {
+    let id = VerificationId::compose(cx.now, &cx.fresh());
+    start_challenge_as(cx, tx, id, strategy, nonce, state).await
+}
+
+/// The same under an id that the challenge itself names.
+///
+/// # Errors
+/// The database's.
+pub async fn start_challenge_as(
+    cx: &Cx,
+    tx: &mut Tx,
+    id: VerificationId,
+    strategy: &'static str,
+    nonce: &str,
+    state: &str,
+) -> Result<VerificationRow> {
     let kept = Kept {
         nonce: nonce.to_owned(),
         state: state.to_owned(),
     };
     let row = VerificationRow {
         instance_id: cx.instance.row.id.clone(),
-        id: VerificationId::compose(cx.now, &cx.fresh()),
+        id,
         strategy: strategy.to_owned(),
         status: "unverified".to_owned(),
         target: None,

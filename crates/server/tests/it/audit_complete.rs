@@ -5,6 +5,9 @@ mod slices;
 use crate::answer::Answer;
 use crate::authenticator_app::AuthenticatorApp;
 use crate::browser::{Browser, PASSWORD};
+use crate::trusted_devices::{
+    Phone, attempt_enrolment, enrol, prepare_enrolment, world_with_devices,
+};
 use crate::wallet::Wallet;
 use crate::wallets::connect;
 use crate::world::World;
@@ -33,6 +36,7 @@ const SILENT: &[(&str, &str)] = &[
         "signs a token and notes activity once a minute",
     ),
     ("PreviewTemplate", "reads"),
+    ("validateTrustedDevice", "reads"),
     ("VerifyClient", "reads"),
     ("VerifyPassword", "reads"),
     ("VerifySession", "reads"),
@@ -129,6 +133,28 @@ async fn wallets(log: &mut Ledger, bob: &Browser) {
         server.delete(&format!("/v1/users/{}/web3_wallets/{id}", text(&user))),
     )
     .await;
+}
+
+async fn devices(log: &mut Ledger, bob: &Browser) {
+    let phone = Phone::new();
+    let prepared = log
+        .told("prepareTrustedDevice", prepare_enrolment(bob, &phone))
+        .await;
+    let data = text(&prepared["response"]["client_data"]);
+    let made = log
+        .told(
+            "attemptTrustedDevice",
+            attempt_enrolment(bob, &phone, &data),
+        )
+        .await;
+    let path = format!("/v1/me/trusted_devices/{}", text(&made["response"]["id"]));
+    log.told("revokeTrustedDevice", bob.delete(&path)).await;
+    let id = enrol(bob, &phone).await;
+    let user = bob.client().await["sessions"][0]["user"]["id"].clone();
+    let path = format!("/v1/users/{}/trusted_devices/{id}", text(&user));
+    let server = log.world.server();
+    log.told("RevokeUserTrustedDevice", server.delete(&path))
+        .await;
 }
 
 async fn second_factors(log: &mut Ledger, bob: &Browser) {
@@ -538,6 +564,7 @@ async fn by_browser(log: &mut Ledger) {
     log.told("deleteEmailAddress", bob.delete(&email)).await;
     slices::passkeys(log, &bob).await;
     wallets(log, &bob).await;
+    devices(log, &bob).await;
     second_factors(log, &bob).await;
     let session = bob.session_ids().await.remove(0);
     reverification(log, &bob, &session).await;
@@ -638,6 +665,7 @@ async fn by_browser(log: &mut Ledger) {
 both! {
     async fn p10_audit_complete(world: World) {
         world.settings(|s| { s.attributes.password = Presence::On; s.attributes.passkey = true; s.attributes.authenticator_app = true; s.attributes.backup_code = true; s.attributes.web3_wallet = vec![Strategy::Web3Metamask]; }).await;
+        world_with_devices(&world).await;
         let mut log = Ledger { world, seen: BTreeSet::new() };
         by_server(&mut log).await;
         by_browser(&mut log).await;

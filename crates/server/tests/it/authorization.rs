@@ -99,6 +99,8 @@ fn path(op: &Op, ids: &Ids) -> String {
         "{identifier_id}" => ids.blocked.clone(),
         "{event_time_and_id}" => ids.event.clone(),
         "{passkey_id}" | "{passkey_identification_id}" => ids.email.clone(),
+        // No device is enrolled here: others' are not found, as none are.
+        "{trusted_device_id}" => ids.email.clone(),
         "{web3_wallet_id}" | "{web3_wallet_identification_id}" => ids.email.clone(),
         "{sign_in_token_id}" => ids.tickets[0].clone(),
         "{actor_token_id}" => ids.tickets[1].clone(),

@@ -110,6 +110,7 @@ mod smuggling;
 mod templates;
 mod tenants;
 mod tickets;
+mod trusted_devices;
 mod usage;
 mod users;
 mod waitlist;

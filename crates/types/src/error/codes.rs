@@ -151,6 +151,26 @@ refusals! {
     form_incorrect_signature() = 422, "form_incorrect_signature", "is incorrect", "The signature does not fit this wallet and this message. Sign the message again.";
     /// The signature is of a smart-contract wallet.
     smart_wallet_signature() = 422, "form_incorrect_signature", "is not supported", "This is the signature of a smart-contract wallet (ERC-1271 or ERC-6492), which cannot be verified here. Use a wallet whose key signs.";
+    /// The device's key is no public key on P-256.
+    trusted_device_invalid_public_key() = 422, "trusted_device_invalid_public_key", "is invalid", "The public key must be a JWK of a point on P-256, without its private part.";
+    /// What the device signed is not what was handed out.
+    trusted_device_invalid_client_data() = 422, "trusted_device_invalid_client_data", "is invalid", "The client data must be what the challenge came with, unchanged.";
+    /// The challenge is unknown, spent, or another's.
+    trusted_device_challenge_not_found() = 400, "trusted_device_challenge_not_found", "Challenge not found", "This challenge is not open. Ask for a new one.";
+    /// The challenge is too old.
+    trusted_device_challenge_expired() = 400, "trusted_device_challenge_expired", "Challenge expired", "This challenge has expired. Ask for a new one.";
+    /// The challenge was handed out for another device, app or user.
+    trusted_device_binding_mismatch() = 422, "trusted_device_binding_mismatch", "does not fit", "This challenge is for another device, application or user.";
+    /// The device's signature does not verify.
+    trusted_device_signature_verification_failed() = 400, "trusted_device_signature_verification_failed", "Signature not accepted", "The signature of the device could not be verified.";
+    /// Nobody has this device, or it is revoked.
+    trusted_device_not_registered() = 422, "trusted_device_not_registered", "is not registered", "This device is not registered here.";
+    /// Ten devices are enough.
+    trusted_device_credential_quota_exceeded() = 400, "trusted_device_credential_quota_exceeded", "Too many devices", "You cannot have more trusted devices. Revoke one first.";
+    /// The app is none of the operator's.
+    trusted_device_app_identifier_not_configured() = 400, "trusted_device_app_identifier_not_configured", "Unknown application", "This application is not configured for trusted devices.";
+    /// Somebody has this key.
+    trusted_device_already_enrolled() = 409, "trusted_device_already_enrolled", "Already enrolled", "This device is enrolled already.";
     /// The password is wrong.
     form_password_incorrect(param) = 422, "form_password_incorrect", "is incorrect", "The {param} is incorrect. Try again, or use another method.";
     /// The same, where enumeration protection is on.
