@@ -110,7 +110,7 @@ both! {
         world.unchanged(sign_up(&other, &[])).await.refused(400, "captcha_missing_token captcha_token");
         world.advance_minutes(10);
         world.unchanged(sign_up(&browser, &[])).await.refused(400, "captcha_missing_token captcha_token");
-        usher_server::serve::sweep_ended(&world.app).await.unwrap();
+        usher_server::serve::housekeeping(&world.app).await.unwrap();
         assert!(world.rows("SELECT client_id FROM captcha_passes", &[]).await.is_empty());
     }
 
