@@ -8,14 +8,8 @@ pub const ALL: &[(&str, &str)] = &[
         "0001_foundation",
         include_str!("../migrations/0001_foundation.sql"),
     ),
-    (
-        "0004_steps",
-        include_str!("../migrations/0004_steps.sql"),
-    ),
-    (
-        "0005_keys",
-        include_str!("../migrations/0005_keys.sql"),
-    ),
+    ("0004_steps", include_str!("../migrations/0004_steps.sql")),
+    ("0005_keys", include_str!("../migrations/0005_keys.sql")),
     (
         "0006_templates_images",
         include_str!("../migrations/0006_templates_images.sql"),

@@ -9,22 +9,22 @@ use crate::handler;
 use crate::route::{Call, Guard, Op, Reply};
 use crate::sessions;
 use usher_crypto::es256::PublicKey;
-use usher_http::form::{Field, text, word};
+use usher_http::form::{Field, text};
 use usher_types::error::codes as refuse;
 use usher_types::{ApiError, Error, Result};
 
 const PREPARE: &[Field] = &[
-    word("platform", PLATFORMS).required(),
+    text("platform", 32).required().about("`ios` or `android`."),
     text("app_identifier", 255).required(),
     text("name", 256),
-    word("algorithm", ALGORITHMS).required(),
+    text("algorithm", 32).required().about("`ES256`."),
     text("public_key_jwk", 2048).required(),
 ];
 const ATTEMPT: &[Field] = &[
-    word("platform", PLATFORMS).required(),
+    text("platform", 32).required().about("`ios` or `android`."),
     text("app_identifier", 255).required(),
     text("name", 256),
-    word("algorithm", ALGORITHMS).required(),
+    text("algorithm", 32).required().about("`ES256`."),
     text("public_key_jwk", 2048).required(),
     text("client_data", 4096).required(),
     text("signature", 256).required(),
@@ -81,6 +81,12 @@ pub const OPS: &[Op] = &[
 /// The device that a request describes.
 fn new(call: &Call) -> Result<NewDevice, ApiError> {
     let text = |name: &str| call.form.text(name).unwrap_or_default();
+    // Checked here and not with the fields: first it is said that nobody is signed in.
+    for (name, words) in [("platform", PLATFORMS), ("algorithm", ALGORITHMS)] {
+        if !words.contains(&text(name)) {
+            return Err(refuse::form_param_value_invalid(name).at(name));
+        }
+    }
     let key = PublicKey::from_jwk(text("public_key_jwk"))
         .ok_or_else(|| refuse::trusted_device_invalid_public_key().at("public_key_jwk"))?;
     Ok(NewDevice {

@@ -96,7 +96,7 @@ both! {
         assert_eq!((&invitations[0]["id"], &invitations[0]["email_address"]), (&invited["invitation_id"], &json!("d@b.co")));
         assert_eq!(world.count("messages").await, 1);
         // Both or neither: who is invited, listed or a user already is not once more.
-        world.unchanged(server.post("/v1/allowlist_identifiers", json!({ "identifier": "d@b.co", "notify": true }))).await.refused(400, "duplicate_record");
+        world.unchanged(server.post("/v1/allowlist_identifiers", json!({ "identifier": "d@b.co", "notify": true }))).await.refused(400, "duplicate_record email_address");
         world.user_without_password("e@b.co").await;
         world.unchanged(server.post("/v1/allowlist_identifiers", json!({ "identifier": "e@b.co", "notify": true }))).await.refused(422, "form_identifier_exists");
         server.post("/v1/allowlist_identifiers", json!({ "identifier": "c@b.co", "notify": false })).await.ok();

@@ -58,7 +58,7 @@ both! {
         world.user_without_password(address).await;
         server.post("/v1/invitations", json!({ "email_address": "bob@example.com" })).await.ok();
         let list = |more: Value| json!([{ "email_address": "new@example.com" }, more]);
-        world.unchanged(server.post(path, list(json!({ "email_address": "bob@example.com" })))).await.refused(400, "duplicate_record");
+        world.unchanged(server.post(path, list(json!({ "email_address": "bob@example.com" })))).await.refused(400, "duplicate_record email_address");
         world.unchanged(server.post(path, list(json!({ "email_address": "NEW@example.com" })))).await.refused(400, "duplicate_record");
         // A list is not held against the users.
         for ignore in [false, true] {

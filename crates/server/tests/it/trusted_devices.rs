@@ -228,7 +228,7 @@ both! {
         let unknown = "{\"challenge_id\":\"ver_2abcdefghijklmnopqrstuvwxyz\"}";
         world.unchanged(enrol_with(&ada, &phone, unknown, &phone.sign(unknown), &[])).await.refused(400, "trusted_device_challenge_not_found");
         // The right challenge in other words is not the one that was handed out.
-        for changed in [data.replace(APP, "com.evil.app"), data.replace("\"enroll\"", "\"sign_in\""), format!("{data} ")] {
+        for changed in [data.replace(APP, "com.evil.app"), data.replace("\"enroll\"", "\"sign_in\""), data.replacen(':', ": ", 1)] {
             world.unchanged(enrol_with(&ada, &phone, &changed, &phone.sign(&changed), &[])).await.refused(422, "trusted_device_invalid_client_data client_data");
         }
         // Another app, another platform, another key.
