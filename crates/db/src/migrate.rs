@@ -21,6 +21,7 @@ pub const ALL: &[(&str, &str)] = &[
         "0007_domains",
         include_str!("../migrations/0007_domains.sql"),
     ),
+    ("0002_phones", include_str!("../migrations/0002_phones.sql")),
     (
         "0008_captcha",
         include_str!("../migrations/0008_captcha.sql"),

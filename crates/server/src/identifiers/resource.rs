@@ -26,6 +26,9 @@ pub struct VerificationResource {
     /// What a wallet is asked to sign, as the person reads it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+    /// `sms` or `whatsapp`: how a code went to a phone number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub channel: Option<String>,
 }
 
 impl VerificationResource {
@@ -40,6 +43,7 @@ impl VerificationResource {
             expire_at: None,
             nonce: None,
             message: None,
+            channel: None,
         }
     }
 
@@ -54,6 +58,7 @@ impl VerificationResource {
             expire_at: None,
             nonce: None,
             message: None,
+            channel: None,
         }
     }
 
@@ -78,6 +83,29 @@ impl VerificationResource {
             strategy: row.strategy.clone(),
             attempts: Some(row.attempts),
             expire_at: Some(row.expire_at.0),
+            channel: row.channel.clone(),
+        }
+    }
+    /// What proved an identifier some time ago, at `at`.
+    #[must_use]
+    pub fn done(strategy: &str, at: Timestamp) -> Self {
+        if strategy == "ticket" {
+            return Self::ticket();
+        }
+        let admin = strategy == "admin";
+        Self {
+            object: if admin {
+                "verification_admin"
+            } else {
+                "verification_otp"
+            },
+            status: "verified".to_owned(),
+            strategy: strategy.to_owned(),
+            attempts: (!admin).then_some(1),
+            expire_at: (!admin).then_some(at.0),
+            nonce: None,
+            message: None,
+            channel: None,
         }
     }
     /// What a ticket proved.
@@ -91,6 +119,7 @@ impl VerificationResource {
             expire_at: None,
             nonce: None,
             message: None,
+            channel: None,
         }
     }
 }
@@ -134,29 +163,10 @@ impl EmailResource {
     /// From the row alone: what verified it, or null.
     #[must_use]
     pub fn new(row: &EmailRow) -> Self {
-        let verification = row.is_verified().then(|| {
-            let strategy = row
-                .verification_strategy
-                .clone()
-                .unwrap_or_else(|| "admin".to_owned());
-            if strategy == "ticket" {
-                return VerificationResource::ticket();
-            }
-            let admin = strategy == "admin";
-            VerificationResource {
-                object: if admin {
-                    "verification_admin"
-                } else {
-                    "verification_otp"
-                },
-                status: "verified".to_owned(),
-                strategy,
-                attempts: if admin { None } else { Some(1) },
-                expire_at: if admin { None } else { Some(row.updated_at.0) },
-                nonce: None,
-                message: None,
-            }
-        });
+        let by = row.verification_strategy.as_deref().unwrap_or("admin");
+        let verification = row
+            .is_verified()
+            .then(|| VerificationResource::done(by, row.updated_at));
         Self {
             id: row.id.as_str().to_owned(),
             object: "email_address",
@@ -167,6 +177,43 @@ impl EmailResource {
             matches_sso_connection: false,
             created_at: row.created_at.0,
             updated_at: row.updated_at.0,
+        }
+    }
+}
+
+/// A verification that the operator's server prepared.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "ServerVerification")]
+pub struct ServerVerification {
+    /// `verification_otp`.
+    pub object: &'static str,
+    /// `ver_…`: an attempt names it.
+    pub id: String,
+    /// `unverified`, `verified`, `failed` or `expired`.
+    pub status: String,
+    /// `email_code` or `phone_code`.
+    pub strategy: String,
+    /// Attempts so far.
+    pub attempts: Option<i64>,
+    /// Unix ms.
+    pub expire_at: Option<i64>,
+    /// `sms` or `whatsapp`, for a code to a phone number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub channel: Option<String>,
+}
+
+impl ServerVerification {
+    /// From its row.
+    #[must_use]
+    pub fn new(row: &VerificationRow, now: Timestamp) -> Self {
+        Self {
+            object: "verification_otp",
+            id: row.id.as_str().to_owned(),
+            status: row.status_at(now).to_owned(),
+            strategy: row.strategy.clone(),
+            attempts: Some(row.attempts),
+            expire_at: Some(row.expire_at.0),
+            channel: row.channel.clone(),
         }
     }
 }

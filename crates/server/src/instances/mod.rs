@@ -8,6 +8,7 @@
 //! Not here: what the settings mean in a flow (`sign_ins::flow`, `users::password`).
 //! Reference: contract fapi §1, §7, bapi §1.1, §2.12.
 pub mod bapi;
+pub mod communication;
 pub mod environment;
 pub mod fapi;
 pub mod keyring;
@@ -18,6 +19,7 @@ pub mod ops;
 pub mod rotation;
 pub mod settings;
 pub mod setup;
+pub mod sms;
 pub mod standing;
 pub mod store;
 

@@ -262,6 +262,95 @@ async fn client_trust(log: &mut Ledger, address: &str) {
     log.world.settings(|s| s.client_trust = false).await;
 }
 
+/// A number that a message goes to.
+const NUMBER: &str = "+12025550273";
+/// Another one.
+const OTHER_NUMBER: &str = "+14165550298";
+
+async fn numbers(log: &mut Ledger, bob: &Browser) {
+    let form = [("phone_number", NUMBER)];
+    let added = log
+        .told("postPhoneNumbers", bob.post("/v1/me/phone_numbers", &form))
+        .await;
+    let path = format!("/v1/me/phone_numbers/{}", text(&added["response"]["id"]));
+    let prepare = [("strategy", "phone_code")];
+    log.told(
+        "sendVerificationSMS",
+        bob.post(&format!("{path}/prepare_verification"), &prepare),
+    )
+    .await;
+    let code = log.world.code(NUMBER).await;
+    log.told(
+        "verifyPhoneNumber",
+        bob.post(&format!("{path}/attempt_verification"), &[("code", &code)]),
+    )
+    .await;
+    let on = [("reserved_for_second_factor", "true")];
+    log.told("UpdatePhoneNumber", bob.patch(&path, &on)).await;
+    let session = bob.session_ids().await.remove(0);
+    let verify = format!("/v1/client/sessions/{session}/verify");
+    bob.post(&verify, &[("level", "second_factor")]).await.ok();
+    log.told(
+        "prepareSessionReverificationSecondFactor",
+        bob.post(&format!("{verify}/prepare_second_factor"), &prepare),
+    )
+    .await;
+    log.world.advance_secs(90);
+    let other = log.world.browser();
+    let id = other.half_signed_in("bob@example.com").await;
+    log.told(
+        "prepareSignInFactorTwo",
+        other.post(
+            &format!("/v1/client/sign_ins/{id}/prepare_second_factor"),
+            &prepare,
+        ),
+    )
+    .await;
+    log.told("DeletePhoneNumber", bob.delete(&path)).await;
+}
+
+async fn numbers_by_server(log: &mut Ledger, user: &str) {
+    let server = log.world.server();
+    let body = json!({ "user_id": user, "phone_number": OTHER_NUMBER });
+    let added = log
+        .told("CreatePhoneNumber", server.post("/v1/phone_numbers", body))
+        .await;
+    let path = format!("/v1/phone_numbers/{}", text(&added["id"]));
+    let prepared = log
+        .told(
+            "PreparePhoneNumberVerification",
+            server.post(&format!("{path}/prepare_verification"), json!({})),
+        )
+        .await;
+    let code = log.world.code(OTHER_NUMBER).await;
+    let proof = json!({ "verification_id": prepared["id"], "code": code });
+    log.told(
+        "AttemptPhoneNumberVerification",
+        server.post(&format!("{path}/attempt_verification"), proof),
+    )
+    .await;
+    let change = json!({ "verified": false });
+    log.told("UpdatePhoneNumber", server.patch(&path, change))
+        .await;
+    log.told("DeletePhoneNumber", server.delete(&path)).await;
+    log.told(
+        "ReplaceUserPhoneNumber",
+        server.put(
+            &format!("/v1/users/{user}/phone_number"),
+            json!({ "phone_number": "+14165550299" }),
+        ),
+    )
+    .await;
+    log.told(
+        "UpdateInstanceCommunication",
+        server.patch(
+            "/v1/instance/communication",
+            json!({ "blocked_country_codes": ["LV"] }),
+        ),
+    )
+    .await;
+}
+
 async fn tickets(log: &mut Ledger, user: &str) {
     let server = log.world.server();
     let actor = json!({ "user_id": user, "actor": { "sub": "support" } });
@@ -367,6 +456,7 @@ async fn by_server(log: &mut Ledger) {
     let id = text(&ada["id"]);
     let user = format!("/v1/users/{id}");
     tickets(log, &id).await;
+    numbers_by_server(log, &id).await;
     waitlist(log).await;
     places_and_templates(log).await;
     agents(log, &id).await;
@@ -597,6 +687,7 @@ async fn by_browser(log: &mut Ledger) {
     log.told("deleteEmailAddress", bob.delete(&email)).await;
     passkeys(log, &bob).await;
     wallets(log, &bob).await;
+    numbers(log, &bob).await;
     second_factors(log, &bob).await;
     let session = bob.session_ids().await.remove(0);
     reverification(log, &bob, &session).await;
@@ -696,7 +787,7 @@ async fn by_browser(log: &mut Ledger) {
 
 both! {
     async fn p10_audit_complete(world: World) {
-        world.settings(|s| { s.attributes.password = Presence::On; s.attributes.passkey = true; s.attributes.authenticator_app = true; s.attributes.backup_code = true; s.attributes.web3_wallet = vec![Strategy::Web3Metamask]; }).await;
+        world.settings(|s| { s.attributes.password = Presence::On; s.attributes.passkey = true; s.attributes.authenticator_app = true; s.attributes.backup_code = true; s.attributes.phone_number = Presence::On; s.attributes.phone_second_factor = true; s.attributes.web3_wallet = vec![Strategy::Web3Metamask]; }).await;
         let mut log = Ledger { world, seen: BTreeSet::new() };
         by_server(&mut log).await;
         by_browser(&mut log).await;
