@@ -16,6 +16,7 @@ pub mod keys;
 pub mod loaded;
 pub mod model;
 pub mod ops;
+pub mod retention;
 pub mod rotation;
 pub mod settings;
 pub mod setup;

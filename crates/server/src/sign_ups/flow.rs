@@ -69,7 +69,6 @@ pub fn missing(row: &SignUpRow, settings: &Settings) -> Vec<&'static str> {
         "password" => row.password_stored.is_some(),
         "first_name" => row.first_name.is_some(),
         "last_name" => row.last_name.is_some(),
-        "web3_wallet" => row.web3_wallet.is_some(),
         _ => true,
     };
     let mut out: Vec<&'static str> = required(settings)

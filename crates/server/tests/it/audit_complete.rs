@@ -1,6 +1,7 @@
 //! Promise P10, `p10_audit_complete`: whatever operation changes something leaves a row in the audit log. Every operation of the
 //! table that is no read stands here, or in `SILENT` with its reason; a new one fails this test until it does.
 use crate::answer::Answer;
+use crate::audit_complete_parts::{numbers, numbers_by_server, waitlist};
 use crate::authenticator::Authenticator;
 use crate::authenticator_app::AuthenticatorApp;
 use crate::browser::{Browser, PASSWORD};
@@ -11,7 +12,7 @@ use crate::world::World;
 use serde_json::{Value as Json, json};
 use std::collections::BTreeSet;
 use usher_db::Value;
-use usher_server::instances::settings::{Presence, SignUpMode};
+use usher_server::instances::settings::Presence;
 use usher_server::strategies::Strategy;
 
 /// What is recorded nowhere, and why.
@@ -50,14 +51,18 @@ const SILENT: &[(&str, &str)] = &[
     ("updateEnvironment", "changes nothing"),
 ];
 
-struct Ledger {
-    world: World,
+pub(crate) struct Ledger {
+    pub(crate) world: World,
     seen: BTreeSet<&'static str>,
 }
 
 impl Ledger {
     /// Sends a request that must succeed, change rows and leave at least one in the log, under its trace id.
-    async fn told(&mut self, id: &'static str, request: impl Future<Output = Answer>) -> Json {
+    pub(crate) async fn told(
+        &mut self,
+        id: &'static str,
+        request: impl Future<Output = Answer>,
+    ) -> Json {
         let before = self.world.snapshot().await;
         let answer = request.await;
         assert!(
@@ -90,7 +95,7 @@ impl Ledger {
     }
 }
 
-fn text(value: &Json) -> String {
+pub(crate) fn text(value: &Json) -> String {
     value.as_str().unwrap().to_owned()
 }
 
@@ -262,95 +267,6 @@ async fn client_trust(log: &mut Ledger, address: &str) {
     log.world.settings(|s| s.client_trust = false).await;
 }
 
-/// A number that a message goes to.
-const NUMBER: &str = "+12025550273";
-/// Another one.
-const OTHER_NUMBER: &str = "+14165550298";
-
-async fn numbers(log: &mut Ledger, bob: &Browser) {
-    let form = [("phone_number", NUMBER)];
-    let added = log
-        .told("postPhoneNumbers", bob.post("/v1/me/phone_numbers", &form))
-        .await;
-    let path = format!("/v1/me/phone_numbers/{}", text(&added["response"]["id"]));
-    let prepare = [("strategy", "phone_code")];
-    log.told(
-        "sendVerificationSMS",
-        bob.post(&format!("{path}/prepare_verification"), &prepare),
-    )
-    .await;
-    let code = log.world.code(NUMBER).await;
-    log.told(
-        "verifyPhoneNumber",
-        bob.post(&format!("{path}/attempt_verification"), &[("code", &code)]),
-    )
-    .await;
-    let on = [("reserved_for_second_factor", "true")];
-    log.told("UpdatePhoneNumber", bob.patch(&path, &on)).await;
-    let session = bob.session_ids().await.remove(0);
-    let verify = format!("/v1/client/sessions/{session}/verify");
-    bob.post(&verify, &[("level", "second_factor")]).await.ok();
-    log.told(
-        "prepareSessionReverificationSecondFactor",
-        bob.post(&format!("{verify}/prepare_second_factor"), &prepare),
-    )
-    .await;
-    log.world.advance_secs(90);
-    let other = log.world.browser();
-    let id = other.half_signed_in("bob@example.com").await;
-    log.told(
-        "prepareSignInFactorTwo",
-        other.post(
-            &format!("/v1/client/sign_ins/{id}/prepare_second_factor"),
-            &prepare,
-        ),
-    )
-    .await;
-    log.told("DeletePhoneNumber", bob.delete(&path)).await;
-}
-
-async fn numbers_by_server(log: &mut Ledger, user: &str) {
-    let server = log.world.server();
-    let body = json!({ "user_id": user, "phone_number": OTHER_NUMBER });
-    let added = log
-        .told("CreatePhoneNumber", server.post("/v1/phone_numbers", body))
-        .await;
-    let path = format!("/v1/phone_numbers/{}", text(&added["id"]));
-    let prepared = log
-        .told(
-            "PreparePhoneNumberVerification",
-            server.post(&format!("{path}/prepare_verification"), json!({})),
-        )
-        .await;
-    let code = log.world.code(OTHER_NUMBER).await;
-    let proof = json!({ "verification_id": prepared["id"], "code": code });
-    log.told(
-        "AttemptPhoneNumberVerification",
-        server.post(&format!("{path}/attempt_verification"), proof),
-    )
-    .await;
-    let change = json!({ "verified": false });
-    log.told("UpdatePhoneNumber", server.patch(&path, change))
-        .await;
-    log.told("DeletePhoneNumber", server.delete(&path)).await;
-    log.told(
-        "ReplaceUserPhoneNumber",
-        server.put(
-            &format!("/v1/users/{user}/phone_number"),
-            json!({ "phone_number": "+14165550299" }),
-        ),
-    )
-    .await;
-    log.told(
-        "UpdateInstanceCommunication",
-        server.patch(
-            "/v1/instance/communication",
-            json!({ "blocked_country_codes": ["LV"] }),
-        ),
-    )
-    .await;
-}
-
 async fn tickets(log: &mut Ledger, user: &str) {
     let server = log.world.server();
     let actor = json!({ "user_id": user, "actor": { "sub": "support" } });
@@ -412,34 +328,6 @@ async fn places_and_templates(log: &mut Ledger) {
     log.told("UpdateJWTTemplate", server.patch(&path, other))
         .await;
     log.told("DeleteJWTTemplate", server.delete(&path)).await;
-}
-
-async fn waitlist(log: &mut Ledger) {
-    log.world
-        .settings(|s| s.sign_up_mode = SignUpMode::Waitlist)
-        .await;
-    let visitor = log.world.browser();
-    let form = [("email_address", "waiting@example.com")];
-    log.told("joinWaitlist", visitor.post("/v1/waitlist", &form))
-        .await;
-    let server = log.world.server();
-    let path = "/v1/waitlist_entries";
-    let entry = json!({ "email_address": "other@example.com" });
-    let made = log
-        .told("CreateWaitlistEntry", server.post(path, entry))
-        .await;
-    let one = format!("{path}/{}", text(&made["id"]));
-    let (reject, invite) = (format!("{one}/reject"), format!("{one}/invite"));
-    log.told("RejectWaitlistEntry", server.post(&reject, json!({})))
-        .await;
-    log.told("InviteWaitlistEntry", server.post(&invite, json!({})))
-        .await;
-    let waiting = server.get(&format!("{path}?status=pending")).await.ok();
-    let one = format!("{path}/{}", text(&waiting["data"][0]["id"]));
-    log.told("DeleteWaitlistEntry", server.delete(&one)).await;
-    log.world
-        .settings(|s| s.sign_up_mode = SignUpMode::Public)
-        .await;
 }
 
 async fn by_server(log: &mut Ledger) {

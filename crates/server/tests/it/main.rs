@@ -58,6 +58,7 @@ mod attacks_sessions;
 mod attacks_tenants;
 mod audit;
 mod audit_complete;
+mod audit_complete_parts;
 mod authorization;
 mod captcha;
 mod claims;
