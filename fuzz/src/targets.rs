@@ -147,8 +147,8 @@ mod tests {
         brief("settings");
     }
     #[test]
-    fn fuzz_template() {
-        brief("template");
+    fn fuzz_claims_template() {
+        brief("claims_template");
     }
     #[test]
     fn fuzz_base64url() {

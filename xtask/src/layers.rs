@@ -24,7 +24,10 @@ const OWNERS: &[(&str, &[&str])] = &[
         ],
     ),
     ("domains", &["domains"]),
-    ("identifiers", &["email_addresses", "web3_wallets"]),
+    (
+        "identifiers",
+        &["email_addresses", "phone_numbers", "web3_wallets"],
+    ),
     (
         "instances",
         &[

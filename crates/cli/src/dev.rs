@@ -85,6 +85,7 @@ pub(crate) async fn run(
         captcha,
         outbound,
         breached,
+        texts: None,
         mail_from: "Usher <no-reply@localhost>".to_owned(),
     };
     let app = App::start(db.clone(), master.clone(), rng, clock.clone(), options)

@@ -56,6 +56,20 @@ fn check(config: &Config) -> Result<(), String> {
     {
         return Err("mail.smtp_url is missing, and email addresses are on; set it to smtps://user:password@host or smtp://host".to_owned());
     }
+    let texts = config.sms.provider()?;
+    for instance in &config.instances {
+        let (name, settings) = (&instance.name, &instance.settings);
+        if settings.attributes.phone_number.enabled() && texts.is_none() {
+            return Err(format!(
+                "instances: {name:?}: phone numbers are on, and nobody delivers text messages; set [sms.twilio] or [sms.webhook]"
+            ));
+        }
+        if settings.sms.whatsapp && !texts.as_ref().is_some_and(|t| t.delivers("whatsapp")) {
+            return Err(format!(
+                "instances: {name:?}: sms.whatsapp is on, and nobody delivers to WhatsApp; set sms.twilio.whatsapp_from or sms.webhook.whatsapp"
+            ));
+        }
+    }
     Ok(())
 }
 
@@ -176,6 +190,7 @@ pub(crate) async fn run(path: &Path) -> Result<(), String> {
         captcha,
         outbound,
         breached,
+        texts: config.sms.provider()?,
         mail_from: config.mail.from.clone(),
     };
     let app = App::start(db, master, rng, clock, options)

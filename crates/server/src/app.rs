@@ -36,6 +36,8 @@ pub struct Options {
     pub outbound: usher_outbound::Client,
     /// Sets of passwords that are known from breaches.
     pub breached: usher_breached::Breached,
+    /// Who delivers text messages; without one they wait.
+    pub texts: Option<usher_notify::SmsProvider>,
     /// Sender of mail, as `Name <address>` or an address.
     pub mail_from: String,
 }

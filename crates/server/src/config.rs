@@ -7,6 +7,7 @@ use crate::listen::tls;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use usher_http::network::Network;
+use usher_notify::{SmsProvider, Twilio, Webhook};
 use usher_types::Secret;
 
 /// `usher.toml`.
@@ -25,6 +26,9 @@ pub struct Config {
     /// How mail goes out.
     #[serde(default)]
     pub mail: Mail,
+    /// How text messages go out.
+    #[serde(default)]
+    pub sms: Sms,
     /// Who may not join.
     #[serde(default)]
     pub access: Access,
@@ -136,6 +140,140 @@ impl Default for Mail {
             from: "no-reply@localhost".to_owned(),
         }
     }
+}
+
+/// `[sms]`: one of its tables.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Sms {
+    /// Twilio, or what speaks its API.
+    pub twilio: Option<SmsTwilio>,
+    /// Anybody else.
+    pub webhook: Option<SmsWebhook>,
+}
+
+/// `[sms.twilio]`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SmsTwilio {
+    /// `AC…`.
+    pub account_sid: String,
+    /// Its secret, or empty when `auth_token_file` is set.
+    pub auth_token: String,
+    /// A file with it.
+    pub auth_token_file: Option<PathBuf>,
+    /// The sender: a number or a name.
+    pub from: String,
+    /// `MG…`: a messaging service in the place of `from`.
+    pub messaging_service_sid: String,
+    /// The sender on WhatsApp: a number.
+    pub whatsapp_from: String,
+    /// Another server that speaks the same API.
+    pub base_url: Option<String>,
+}
+
+/// `[sms.webhook]`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SmsWebhook {
+    /// Where messages are posted.
+    pub url: String,
+    /// What requests are signed with, or empty when `secret_file` is set.
+    pub secret: String,
+    /// A file with it.
+    pub secret_file: Option<PathBuf>,
+    /// It takes messages for WhatsApp too.
+    pub whatsapp: bool,
+}
+
+impl Sms {
+    /// Reads secrets from files, and from the environment over them.
+    fn read_secrets(&mut self) -> Result<(), String> {
+        if let Some(twilio) = &mut self.twilio {
+            secret(
+                "USHER_SMS_AUTH_TOKEN",
+                &mut twilio.auth_token,
+                twilio.auth_token_file.as_deref(),
+            )?;
+        }
+        if let Some(webhook) = &mut self.webhook {
+            secret(
+                "USHER_SMS_WEBHOOK_SECRET",
+                &mut webhook.secret,
+                webhook.secret_file.as_deref(),
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Who delivers; `None` where nobody is named.
+    ///
+    /// # Errors
+    /// One line that says what to change.
+    pub fn provider(&self) -> Result<Option<SmsProvider>, String> {
+        match (&self.twilio, &self.webhook) {
+            (None, None) => Ok(None),
+            (Some(_), Some(_)) => {
+                Err("sms.twilio and sms.webhook are both set; keep one of them".to_owned())
+            }
+            (Some(twilio), None) => twilio.provider().map(Some),
+            (None, Some(webhook)) => webhook.provider().map(Some),
+        }
+    }
+}
+
+impl SmsTwilio {
+    fn provider(&self) -> Result<SmsProvider, String> {
+        if self.account_sid.is_empty() || self.auth_token.is_empty() {
+            return Err(
+                "sms.twilio needs account_sid, and auth_token or auth_token_file".to_owned(),
+            );
+        }
+        let sid_is_plain = self.account_sid.bytes().all(|b| b.is_ascii_alphanumeric());
+        if !sid_is_plain {
+            return Err("sms.twilio.account_sid must be letters and digits".to_owned());
+        }
+        if self.from.is_empty() == self.messaging_service_sid.is_empty() {
+            return Err("sms.twilio needs one of from and messaging_service_sid".to_owned());
+        }
+        let base_url = self.base_url.as_deref().unwrap_or("https://api.twilio.com");
+        Ok(SmsProvider::Twilio(Twilio {
+            base_url: base_url.trim_end_matches('/').to_owned(),
+            account_sid: self.account_sid.clone(),
+            auth_token: Secret::new(self.auth_token.clone()),
+            from: self.from.clone(),
+            messaging_service_sid: self.messaging_service_sid.clone(),
+            whatsapp_from: self.whatsapp_from.clone(),
+        }))
+    }
+}
+
+impl SmsWebhook {
+    fn provider(&self) -> Result<SmsProvider, String> {
+        if usher_http::origin::Url::parse(&self.url).is_none() {
+            return Err("sms.webhook.url must be an absolute URL".to_owned());
+        }
+        let secret = usher_notify::webhook_secret(&self.secret)
+            .ok_or("sms.webhook needs secret or secret_file, of 16 bytes or more")?;
+        Ok(SmsProvider::Webhook(Webhook {
+            url: self.url.clone(),
+            secret: Secret::new(secret),
+            whatsapp: self.whatsapp,
+        }))
+    }
+}
+
+/// A secret: the environment's, else as it stands, else a file's.
+fn secret(name: &str, slot: &mut String, file: Option<&Path>) -> Result<(), String> {
+    if let Some(value) = variable(name)? {
+        *slot = value;
+    }
+    if let Some(file) = file
+        && slot.is_empty()
+    {
+        *slot = read_secret(file)?;
+    }
+    Ok(())
 }
 
 /// `[access]`.
@@ -302,6 +440,7 @@ impl Config {
                 *slot = read_secret(file)?;
             }
         }
+        config.sms.read_secrets()?;
         if let Some(url) = variable("USHER_HIBP_URL")? {
             config.breached_passwords.range_url = Some(url);
         }
@@ -449,6 +588,29 @@ mod tests {
             let error = Config::parse(text).expect_err(text);
             assert!(error.contains(part) && !error.contains('\n'), "{error}");
         }
+        for (text, part) in [
+            ("[sms.twilio]\naccount_sid='AC1'", "auth_token"),
+            ("[sms.twilio]\naccount_sid='AC1'\nauth_token='x'", "from"),
+            (
+                "[sms.twilio]\naccount_sid='A/1'\nauth_token='x'\nfrom='U'",
+                "account_sid",
+            ),
+            ("[sms.webhook]\nurl='x'\nsecret='0123456789abcdef'", "url"),
+            (
+                "[sms.webhook]\nurl='https://a.example/'\nsecret='short'",
+                "secret",
+            ),
+            ("[sms.webhook]\n[sms.twilio]", "both"),
+        ] {
+            let error = Config::parse(text)
+                .expect(text)
+                .sms
+                .provider()
+                .expect_err(text);
+            assert!(error.contains(part) && !error.contains('\n'), "{error}");
+        }
+        let config = "[sms.webhook]\nurl='https://a.example/sms'\nsecret='0123456789abcdef'";
+        assert!(Config::parse(config).is_ok_and(|c| matches!(c.sms.provider(), Ok(Some(_)))));
         assert!(Config::parse("[[instances]]\nname='a'\nhost='clerk.example.com'").is_ok());
     }
 }

@@ -77,10 +77,8 @@ async fn jobs(app: Arc<App>, mailer: Option<Mailer>, mut ended: watch::Receiver<
             () = tokio::time::sleep(Duration::from_secs(2)) => {}
             _ = ended.wait_for(|over| *over) => return,
         }
-        if let Some(mailer) = &mailer
-            && let Err(e) = job::send_due(&app, mailer).await
-        {
-            tracing::warn!("Sending mail: {e}");
+        if let Err(e) = job::send_due(&app, mailer.as_ref()).await {
+            tracing::warn!("Sending messages: {e}");
         }
         if let Err(e) = app.reload().await {
             tracing::warn!("Reading settings: {e}");

@@ -1,5 +1,6 @@
 //! Entries of the lists, and which of them an address meets.
 use crate::identifiers::email::EmailAddress;
+use crate::identifiers::phones::number::PhoneNumber;
 use crate::identifiers::wallets::model::Wallet;
 use usher_db::row;
 use usher_types::Timestamp;
@@ -113,6 +114,11 @@ impl Listed {
         if let Some(wallet) = Wallet::parse(written) {
             return made(wallet.as_str(), wallet.normal(), "web3_wallet");
         }
+        if let Some(number) = PhoneNumber::parse(&text, "US").filter(|_| text.starts_with('+')) {
+            let number = number.as_str().to_owned();
+            return made(&number, number.clone(), "phone_number");
+        }
+        // Numbers that were never given out can be listed too.
         let number: String = text
             .chars()
             .filter(|c| !matches!(c, ' ' | '-' | '(' | ')'))
@@ -175,6 +181,10 @@ mod tests {
         assert_eq!(
             parse("+1 (555) 010-0199"),
             is("+15550100199", "+15550100199", "phone_number")
+        );
+        assert_eq!(
+            parse("+44 (0)20 7946 0958"),
+            is("+442079460958", "+442079460958", "phone_number")
         );
         let wallet = "0x52908400098527886E0F7030069857D2E4169EE7";
         let lower = wallet.to_lowercase();

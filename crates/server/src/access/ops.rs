@@ -4,7 +4,9 @@ use super::model::{List, Listed, ListedRow, candidates};
 use super::store;
 use crate::audit::{self, Event};
 use crate::cx::Cx;
+use crate::identifiers::contact::Contact;
 use crate::identifiers::email::EmailAddress;
+use crate::identifiers::phones::number::PhoneNumber;
 use crate::identifiers::wallets::model::Wallet;
 use crate::instances::settings::SignUpMode;
 use crate::templates::Slug;
@@ -86,6 +88,40 @@ pub async fn check_wallet(cx: &Cx, tx: &mut Tx, wallet: &Wallet, door: Door) -> 
             .into());
     }
     Ok(())
+}
+
+/// The same verdict on a phone number.
+///
+/// # Errors
+/// 403 `not_allowed_access`; the database's.
+pub async fn check_number(cx: &Cx, tx: &mut Tx, number: &PhoneNumber, door: Door) -> Result<()> {
+    let r = &cx.instance.settings.restrictions;
+    if door == Door::SignIn && r.allowlist_blocklist_disabled_on_sign_in {
+        return Ok(());
+    }
+    let entry = [number.as_str().to_owned()];
+    let refused = if allowlist_counts(cx) {
+        !store::lists_any(tx, List::Allow, &entry).await?
+    } else {
+        r.blocklist && store::lists_any(tx, List::Block, &entry).await?
+    };
+    if refused {
+        return Err(refuse::not_allowed_access()
+            .with("identifiers", vec![number.as_str()])
+            .into());
+    }
+    Ok(())
+}
+
+/// The verdict on whatever names somebody.
+///
+/// # Errors
+/// As [`check`] and [`check_number`].
+pub async fn check_contact(cx: &Cx, tx: &mut Tx, contact: &Contact, door: Door) -> Result<()> {
+    match contact {
+        Contact::Email(address) => check(cx, tx, address, door).await,
+        Contact::Phone(number) => check_number(cx, tx, number, door).await,
+    }
 }
 
 /// The verdict on who joins without an address: the allow-list cannot have them.

@@ -1,17 +1,16 @@
 //! Email addresses, for the operator's servers (contract bapi §2.2).
 use super::email::EmailAddress;
 use super::ops::{self, Place, Standing, Tell};
-use super::resource::EmailResource;
+use super::resource::{EmailResource, ServerVerification};
 use crate::cx::Cx;
 use crate::handler;
 use crate::route::{Call, Op, Reply};
 use crate::users;
-use crate::verifications::model::VerificationRow;
 use schemars::JsonSchema;
 use serde::Serialize;
 use usher_http::form::{Field, flag, secret, text};
+use usher_types::Result;
 use usher_types::error::codes as refuse;
-use usher_types::{Result, Timestamp};
 
 const CREATE: &[Field] = &[
     text("user_id", 80).required(),
@@ -93,37 +92,6 @@ pub struct DeletedEmailAddress {
     pub id: String,
     /// True.
     pub deleted: bool,
-}
-
-/// A verification that the operator's server prepared.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-#[schemars(rename = "ServerVerification")]
-pub struct ServerVerification {
-    /// `verification_otp`.
-    pub object: &'static str,
-    /// `ver_…`: an attempt names it.
-    pub id: String,
-    /// `unverified`, `verified`, `failed` or `expired`.
-    pub status: String,
-    /// `email_code`.
-    pub strategy: String,
-    /// Attempts so far.
-    pub attempts: Option<i64>,
-    /// Unix ms.
-    pub expire_at: Option<i64>,
-}
-
-impl ServerVerification {
-    fn new(row: &VerificationRow, now: Timestamp) -> Self {
-        Self {
-            object: "verification_otp",
-            id: row.id.as_str().to_owned(),
-            status: row.status_at(now).to_owned(),
-            strategy: row.strategy.clone(),
-            attempts: Some(row.attempts),
-            expire_at: Some(row.expire_at.0),
-        }
-    }
 }
 
 fn place(call: &Call) -> Place {

@@ -1,13 +1,14 @@
 //! Email addresses: adding, changing, removing, proving. The user's row is locked first, so that its primary address and
 //! its addresses never disagree.
+use super::contact::{Channel, Contact};
 use super::email::{EmailAddress, EmailRow};
 use super::store;
 use crate::audit::{self, Event};
 use crate::cx::Cx;
 use crate::messages;
+use crate::strategies::Strategy;
 use crate::users;
 use crate::users::model::UserRow;
-use crate::users::ops::create::refresh;
 use crate::users::ops::list::{self, Found};
 use crate::users::ops::ways;
 use crate::verifications;
@@ -188,8 +189,7 @@ pub async fn remove(cx: &Cx, id: &str, tell: Tell) -> Result<EmailRow> {
         let old = primary(&found);
         found.emails.retain(|e| e.id != id);
         let demanded = cx.instance.settings.attributes.email_address.required();
-        let named = found.user.username.is_some() || ways::by_wallet(&cx.instance.settings, &found);
-        if found.emails.is_empty() && (demanded || !named) {
+        if found.emails.is_empty() && (demanded || !ways::is_identified(&cx.instance.settings, &found)) {
             return Err(refuse::last_required_identification_deletion_failed().into());
         }
         store::delete(&mut tx, &id).await?;
@@ -272,7 +272,8 @@ pub async fn prepare(cx: &Cx, id: &str) -> Result<VerificationRow> {
         // Somebody else's address was added for show: they get no mail, and nothing proves it.
         let others = store::claimed(&mut tx, address.as_str()).await?.is_some();
         let delivery = if others { Delivery::Pretend } else { Delivery::Send(found.user.locale.as_deref()) };
-        let verification = verifications::ops::start_email_code(cx, &mut tx, "email_code", &address, previous, delivery).await?;
+        let wanted = verifications::ops::Code { strategy: Strategy::EmailCode, to: &Contact::Email(address), channel: Channel::default(), previous, delivery };
+        let verification = verifications::ops::start_code(cx, &mut tx, &wanted).await?;
         store::set_verification(&mut tx, &id, &verification.id, cx.now).await?;
         audit::record(cx, &mut tx, told("email_address.verification.code_sent", &row));
         Ok::<_, Error>(verification)
@@ -407,7 +408,7 @@ fn put(emails: &mut [EmailRow], row: &EmailRow) {
 }
 
 async fn save(cx: &Cx, tx: &mut Tx, found: &mut Found) -> Result<()> {
-    refresh(&mut found.user, &found.emails, &found.wallets);
+    found.refresh();
     found.user.updated_at = cx.now;
     Ok(users::store::update(tx, &found.user).await?)
 }

@@ -30,6 +30,9 @@ pub struct VerificationResource {
     /// What a device is asked to sign.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trusted_device_challenge: Option<ChallengeResource>,
+    /// `sms` or `whatsapp`: how a code went to a phone number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub channel: Option<String>,
 }
 
 impl VerificationResource {
@@ -45,6 +48,7 @@ impl VerificationResource {
             nonce: None,
             message: None,
             trusted_device_challenge: None,
+            channel: None,
         }
     }
 
@@ -60,6 +64,7 @@ impl VerificationResource {
             nonce: None,
             message: None,
             trusted_device_challenge: None,
+            channel: None,
         }
     }
 
@@ -88,6 +93,30 @@ impl VerificationResource {
             strategy: row.strategy.clone(),
             attempts: Some(row.attempts),
             expire_at: Some(row.expire_at.0),
+            channel: row.channel.clone(),
+        }
+    }
+    /// What proved an identifier some time ago, at `at`.
+    #[must_use]
+    pub fn done(strategy: &str, at: Timestamp) -> Self {
+        if strategy == "ticket" {
+            return Self::ticket();
+        }
+        let admin = strategy == "admin";
+        Self {
+            object: if admin {
+                "verification_admin"
+            } else {
+                "verification_otp"
+            },
+            status: "verified".to_owned(),
+            strategy: strategy.to_owned(),
+            attempts: (!admin).then_some(1),
+            expire_at: (!admin).then_some(at.0),
+            nonce: None,
+            message: None,
+            trusted_device_challenge: None,
+            channel: None,
         }
     }
     /// What a ticket proved.
@@ -102,6 +131,7 @@ impl VerificationResource {
             nonce: None,
             message: None,
             trusted_device_challenge: None,
+            channel: None,
         }
     }
 }
@@ -145,30 +175,10 @@ impl EmailResource {
     /// From the row alone: what verified it, or null.
     #[must_use]
     pub fn new(row: &EmailRow) -> Self {
-        let verification = row.is_verified().then(|| {
-            let strategy = row
-                .verification_strategy
-                .clone()
-                .unwrap_or_else(|| "admin".to_owned());
-            if strategy == "ticket" {
-                return VerificationResource::ticket();
-            }
-            let admin = strategy == "admin";
-            VerificationResource {
-                object: if admin {
-                    "verification_admin"
-                } else {
-                    "verification_otp"
-                },
-                status: "verified".to_owned(),
-                strategy,
-                attempts: if admin { None } else { Some(1) },
-                expire_at: if admin { None } else { Some(row.updated_at.0) },
-                nonce: None,
-                message: None,
-                trusted_device_challenge: None,
-            }
-        });
+        let by = row.verification_strategy.as_deref().unwrap_or("admin");
+        let verification = row
+            .is_verified()
+            .then(|| VerificationResource::done(by, row.updated_at));
         Self {
             id: row.id.as_str().to_owned(),
             object: "email_address",
@@ -179,6 +189,43 @@ impl EmailResource {
             matches_sso_connection: false,
             created_at: row.created_at.0,
             updated_at: row.updated_at.0,
+        }
+    }
+}
+
+/// A verification that the operator's server prepared.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "ServerVerification")]
+pub struct ServerVerification {
+    /// `verification_otp`.
+    pub object: &'static str,
+    /// `ver_…`: an attempt names it.
+    pub id: String,
+    /// `unverified`, `verified`, `failed` or `expired`.
+    pub status: String,
+    /// `email_code` or `phone_code`.
+    pub strategy: String,
+    /// Attempts so far.
+    pub attempts: Option<i64>,
+    /// Unix ms.
+    pub expire_at: Option<i64>,
+    /// `sms` or `whatsapp`, for a code to a phone number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub channel: Option<String>,
+}
+
+impl ServerVerification {
+    /// From its row.
+    #[must_use]
+    pub fn new(row: &VerificationRow, now: Timestamp) -> Self {
+        Self {
+            object: "verification_otp",
+            id: row.id.as_str().to_owned(),
+            status: row.status_at(now).to_owned(),
+            strategy: row.strategy.clone(),
+            attempts: Some(row.attempts),
+            expire_at: Some(row.expire_at.0),
+            channel: row.channel.clone(),
         }
     }
 }

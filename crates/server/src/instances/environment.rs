@@ -23,6 +23,29 @@ fn attribute(
     })
 }
 
+/// Phone numbers: a first factor, a second one, or both.
+fn phone_number(settings: &Settings) -> Value {
+    let a = &settings.attributes;
+    let factors: &[&str] = match (settings.phone_signs_in(), a.password.enabled()) {
+        (true, _) => &["phone_code"],
+        (false, true) => &["password"],
+        (false, false) => &[],
+    };
+    let mut value = attribute(a.phone_number, factors, &["phone_code"], true);
+    let second: &[&str] = if a.phone_second_factor {
+        &["phone_code"]
+    } else {
+        &[]
+    };
+    value["used_for_second_factor"] = Value::from(a.phone_second_factor);
+    value["second_factors"] = Value::from(second);
+    // Left out, UIs know one channel.
+    if a.phone_number.enabled() && settings.sms.whatsapp {
+        value["channels"] = Value::from(settings.sms.channels());
+    }
+    value
+}
+
 /// An attribute that proves a second factor and nothing else.
 fn second_factor(on: bool, strategy: &str) -> Value {
     let strategies: &[&str] = if on { &[strategy] } else { &[] };
@@ -59,16 +82,18 @@ pub fn document(row: &InstanceRow, settings: &Settings, portal: &str, options: &
         (false, true) => &["password"],
         (false, false) => &[],
     };
-    let identifiers: Vec<&str> = [
+    let named = [
         ("email_address", a.email_address),
+        ("phone_number", a.phone_number),
         ("username", a.username),
         ("web3_wallet", a.wallets()),
-    ]
-    .iter()
-    .filter(|(_, p)| p.enabled())
-    .map(|(n, _)| *n)
-    .collect();
-    let required: Vec<Vec<&str>> = [("email_address", a.email_address), ("username", a.username)]
+    ];
+    let identifiers: Vec<&str> = named
+        .iter()
+        .filter(|(_, p)| p.enabled())
+        .map(|(n, _)| *n)
+        .collect();
+    let required: Vec<Vec<&str>> = named
         .iter()
         .filter(|(_, p)| p.required())
         .map(|(n, _)| vec![*n])
@@ -82,8 +107,12 @@ pub fn document(row: &InstanceRow, settings: &Settings, portal: &str, options: &
     }
     let wallets: Vec<&str> = a.web3_wallet.iter().map(|way| way.word()).collect();
     factors.extend(&wallets);
+    if settings.phone_signs_in() {
+        factors.push("phone_code");
+    }
     let second_factors: Vec<&str> = [
         ("totp", a.authenticator_app),
+        ("phone_code", a.phone_second_factor),
         ("backup_code", a.backup_code),
     ]
     .iter()
@@ -113,7 +142,7 @@ pub fn document(row: &InstanceRow, settings: &Settings, portal: &str, options: &
         "auth_config": {
             "object": "auth_config", "id": format!("aconf_{}", row.id.as_str().trim_start_matches("ins_")),
             "first_name": a.first_name.word(), "last_name": a.last_name.word(), "email_address": a.email_address.word(),
-            "phone_number": "off", "username": a.username.word(), "password": a.password.word(),
+            "phone_number": a.phone_number.word(), "username": a.username.word(), "password": a.password.word(),
             "identification_requirements": required, "identification_strategies": identifiers,
             "first_factors": factors, "second_factors": second_factors, "email_address_verification_strategies": ["email_code"],
             "single_session_mode": settings.single_session_mode, "enhanced_email_deliverability": false,
@@ -145,7 +174,7 @@ pub fn document(row: &InstanceRow, settings: &Settings, portal: &str, options: &
         "user_settings": {
             "attributes": {
                 "email_address": attribute(a.email_address, email_factors, &["email_code"], true),
-                "phone_number": attribute(off, &[], &[], false),
+                "phone_number": phone_number(settings),
                 "username": attribute(a.username, if a.password.enabled() { &["password"] } else { &[] }, &[], false),
                 "web3_wallet": attribute(a.wallets(), &wallets, &wallets, true),
                 "first_name": attribute(a.first_name, &[], &[], false),

@@ -8,6 +8,7 @@
 //! Not here: what the settings mean in a flow (`sign_ins::flow`, `users::password`).
 //! Reference: contract fapi §1, §7, bapi §1.1, §2.12.
 pub mod bapi;
+pub mod communication;
 pub mod environment;
 pub mod fapi;
 pub mod keyring;
@@ -15,9 +16,11 @@ pub mod keys;
 pub mod loaded;
 pub mod model;
 pub mod ops;
+pub mod retention;
 pub mod rotation;
 pub mod settings;
 pub mod setup;
+pub mod sms;
 pub mod standing;
 pub mod store;
 

@@ -1,5 +1,7 @@
 //! The settings of an instance: one document with one set of names, for `usher.toml`, BAPI and the database.
 //! Every field has a default, so that a stored document of an older version is read by a newer one.
+pub use super::retention::Retention;
+use super::sms::Sms;
 use crate::strategies::{Chain, Strategy};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -80,6 +82,12 @@ pub struct Attributes {
     pub email_address: Presence,
     /// Email addresses sign in by a code.
     pub email_code: bool,
+    /// Phone numbers.
+    pub phone_number: Presence,
+    /// Phone numbers sign in by a code.
+    pub phone_code: bool,
+    /// A code to a phone number as a second factor. Off, nobody sets one up any more; who has one still needs it.
+    pub phone_second_factor: bool,
     /// Usernames.
     pub username: Presence,
     /// Passwords.
@@ -120,6 +128,9 @@ impl Default for Attributes {
         Self {
             email_address: Presence::Required,
             email_code: true,
+            phone_number: Presence::Off,
+            phone_code: true,
+            phone_second_factor: false,
             username: Presence::Off,
             password: Presence::Required,
             first_name: Presence::On,
@@ -393,31 +404,6 @@ pub struct Native {
     pub app_identifiers: Vec<String>,
 }
 
-/// How long things are kept that have ended.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Retention {
-    /// Days after which a browser's client is forgotten on which nobody ever signed in.
-    pub anonymous_client_days: i64,
-    /// Days after which a client is forgotten on which nobody is signed in any more.
-    pub client_days: i64,
-    /// Days after which an ended session is forgotten.
-    pub session_days: i64,
-    /// Days after which a message that was sent, given up or kept in the inbox is forgotten.
-    pub message_days: i64,
-}
-
-impl Default for Retention {
-    fn default() -> Self {
-        Self {
-            anonymous_client_days: 1,
-            client_days: 30,
-            session_days: 90,
-            message_days: 7,
-        }
-    }
-}
-
 /// Everything that an operator sets for an instance.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -480,6 +466,8 @@ pub struct Settings {
     pub native: Native,
     /// Who may not join.
     pub restrictions: Restrictions,
+    /// Text messages: which countries get them.
+    pub sms: Sms,
     /// How often a caller may use an operation.
     pub limits: Limits,
     /// Which security notices users get by mail.
@@ -521,6 +509,7 @@ impl Default for Settings {
             captcha_widget: Widget::Smart,
             native: Native::default(),
             restrictions: Restrictions::default(),
+            sms: Sms::default(),
             limits: Limits::default(),
             notices: Notices::default(),
             retention: Retention::default(),
@@ -536,6 +525,11 @@ impl Settings {
         self.attributes.email_address.enabled()
             && self.attributes.email_code
             && self.password.profile == Profile::Clerk
+    }
+    /// A code by text message is a way to sign in. It verifies numbers and resets passwords in any case.
+    #[must_use]
+    pub fn phone_signs_in(&self) -> bool {
+        self.attributes.phone_number.enabled() && self.attributes.phone_code
     }
     /// The first setting that is out of bounds, as one line that says what to change.
     ///
@@ -590,31 +584,47 @@ impl Settings {
                 "preferred_sign_in_strategy must be password or otp",
             ),
             (
-                !a.email_address.enabled() && !a.username.enabled() && !a.wallets().enabled(),
-                "attributes: email_address, username or web3_wallet must be on",
+                !a.email_address.enabled()
+                    && !a.phone_number.enabled()
+                    && !a.username.enabled()
+                    && !a.wallets().enabled(),
+                "attributes: email_address, phone_number, username or web3_wallet must be on",
             ),
             (
-                !(a.password.enabled() || self.email_signs_in() || a.wallets().enabled()),
-                "attributes: password, email_code or web3_wallet must be on, or nobody can sign in",
+                !(a.password.enabled()
+                    || self.email_signs_in()
+                    || self.phone_signs_in()
+                    || a.wallets().enabled()),
+                "attributes: password, email_code, phone_code or web3_wallet must be on, or nobody can sign in",
             ),
             (
                 a.web3_wallet.iter().any(|way| way.chain().is_none()),
                 "attributes.web3_wallet lists web3_…_signature strategies only",
             ),
             (
-                a.password.required() && !a.email_address.enabled() && !a.username.enabled(),
-                "attributes.password = \"required\" needs email_address or username to be on",
+                a.password.required()
+                    && !a.email_address.enabled()
+                    && !a.phone_number.enabled()
+                    && !a.username.enabled(),
+                "attributes.password = \"required\" needs email_address, phone_number or username to be on",
             ),
             (
-                a.backup_code && !a.authenticator_app,
-                "attributes: backup_code needs authenticator_app, which it stands in for",
+                a.backup_code && !(a.authenticator_app || a.phone_second_factor),
+                "attributes: backup_code needs authenticator_app or phone_second_factor, which it stands in for",
             ),
             (
-                self.second_factor_required && !a.authenticator_app,
-                "second_factor_required needs attributes.authenticator_app",
+                self.second_factor_required && !(a.authenticator_app || a.phone_second_factor),
+                "second_factor_required needs attributes.authenticator_app or attributes.phone_second_factor",
             ),
             (
-                a.username.enabled() && !a.email_address.enabled() && !a.password.enabled(),
+                a.phone_second_factor && !a.phone_number.enabled(),
+                "attributes: phone_second_factor needs phone_number",
+            ),
+            (
+                a.username.enabled()
+                    && !a.email_address.enabled()
+                    && !a.password.enabled()
+                    && !self.phone_signs_in(),
                 "attributes: usernames alone need passwords",
             ),
             (
@@ -663,6 +673,7 @@ impl Settings {
         if self.native.trusted_devices && self.native.app_identifiers.is_empty() {
             return Err("native.trusted_devices needs native.app_identifiers".to_owned());
         }
+        self.sms.check()?;
         self.limits.check()?;
         self.retention.check()?;
         for origin in &self.allowed_origins {
@@ -697,26 +708,5 @@ impl Limits {
             Some((name, _)) => Err(format!("limits.{name} must be between 1 and 1000000")),
             None => Ok(()),
         }
-    }
-}
-
-impl Retention {
-    fn check(&self) -> Result<(), String> {
-        let days = [
-            ("anonymous_client_days", self.anonymous_client_days),
-            ("client_days", self.client_days),
-            ("session_days", self.session_days),
-            ("message_days", self.message_days),
-        ];
-        if let Some((name, _)) = days.iter().find(|(_, n)| !(1..=3650).contains(n)) {
-            return Err(format!("retention.{name} must be between 1 and 3650"));
-        }
-        // A client whose sessions are forgotten looks as if nobody had ever signed in on it.
-        if self.session_days < self.client_days {
-            return Err(
-                "retention.session_days must not be below retention.client_days".to_owned(),
-            );
-        }
-        Ok(())
     }
 }

@@ -47,7 +47,7 @@ pub fn admit(cx: &Cx, op: &Op, call: &Call) -> Result<()> {
         match rule.who {
             Who::Address | Who::Instance => {}
             Who::AddressAndIdentifier => {
-                let named = ["identifier", "email_address", "username"]
+                let named = ["identifier", "email_address", "phone_number", "username"]
                     .into_iter()
                     .find_map(|field| call.form.text(field));
                 // An attempt without an identifier guesses nothing; the address's own rule holds it.
@@ -115,6 +115,11 @@ fn one_form(text: &str) -> String {
                 None => mailbox,
             }
         }
+        // What people write between the digits of a number tells no two numbers apart.
+        None if text.starts_with('+') => text
+            .chars()
+            .filter(|c| c.is_ascii_digit() || *c == '+')
+            .collect(),
         None => text,
     }
 }
@@ -132,6 +137,13 @@ mod tests {
             "\u{ff21}da.lovelace@example.com",
         ] {
             assert_eq!(one_form(text), "adalovelace@example.com", "{text}");
+        }
+        for text in [
+            "+1 (202) 555-0173",
+            "+12025550173",
+            "\u{ff0b}1 202.555.0173",
+        ] {
+            assert_eq!(one_form(text), "+12025550173", "{text}");
         }
         assert_eq!(one_form("\u{ff21}DA"), "ada");
         assert_ne!(one_form("ada@example.com"), one_form("ada@example.org"));

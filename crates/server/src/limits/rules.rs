@@ -122,6 +122,7 @@ fn frontend(id: &str) -> &'static [Rule] {
         "attemptWeb3WalletVerification" => {
             const { &[attempted("wallet_verification", "web3_wallet_id")] }
         }
+        "verifyPhoneNumber" => const { &[attempted("number_verification", "phone_number_id")] },
         "verifyEmailAddress" => const { &[attempted("address_verification", "email_id")] },
         "postClient"
         | "verifyClient"
@@ -177,6 +178,6 @@ mod tests {
                 }
             }
         }
-        assert_eq!(limited, 13);
+        assert_eq!(limited, 14);
     }
 }

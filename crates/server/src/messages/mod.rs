@@ -1,4 +1,4 @@
-//! Messages: mail to people. Written in the transaction of what they tell about, sent after it by a job, never inside it.
+//! Messages: mail and text messages to people. Written in the transaction of what they tell about, sent after it by a job, never inside it.
 //! On `usher dev` they stay in the inbox and go nowhere.
 //!
 //! Tables: `messages`.

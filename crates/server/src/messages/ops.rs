@@ -3,6 +3,7 @@ use super::model::MessageRow;
 use super::store;
 use crate::cx::Cx;
 use crate::identifiers;
+use crate::identifiers::contact::{Channel, Contact};
 use crate::identifiers::email::{EmailAddress, EmailRow};
 use crate::templates::{self, Kind, Rendered, Slug};
 use crate::users::model::UserRow;
@@ -12,20 +13,37 @@ use usher_db::Tx;
 use usher_types::Result;
 use usher_types::id::MessageId;
 
-/// Mails a one-time code: `slug` says what for, `locale` in which language.
+/// Sends a one-time code: `slug` says what for, `locale` in which language.
 ///
 /// # Errors
 /// The database's.
 pub async fn code(
     cx: &Cx,
     tx: &mut Tx,
-    to: &EmailAddress,
+    to: &Contact,
+    channel: Channel,
     slug: Slug,
     locale: Option<&str>,
     code: &str,
 ) -> Result<()> {
     let vars = json!({ "otp_code": code, "ttl_minutes": CODE_LIFE_MS / 60_000 });
-    mail(cx, tx, to, slug, locale, vars, Some(code)).await
+    match to {
+        Contact::Email(to) => mail(cx, tx, to, slug, locale, vars, Some(code)).await,
+        Contact::Phone(to) => {
+            match templates::render(cx, tx, Kind::Sms, slug, locale, vars).await? {
+                Some(text) => {
+                    let row = MessageRow {
+                        channel: channel.word().to_owned(),
+                        recipient: to.as_str().to_owned(),
+                        text_body: text.text,
+                        ..blank(cx, Some(code))
+                    };
+                    put(cx, tx, row).await
+                }
+                None => Ok(()),
+            }
+        }
+    }
 }
 
 /// An invitation, for its mail.
@@ -181,8 +199,6 @@ async fn queue(
 ) -> Result<()> {
     let configured = &cx.app.options.mail_from;
     let row = MessageRow {
-        instance_id: cx.instance.row.id.clone(),
-        id: MessageId::compose(cx.now, &cx.fresh()),
         channel: "email".to_owned(),
         recipient: to.as_str().to_owned(),
         sender: sender(configured, mail.from_name.as_deref()),
@@ -192,19 +208,33 @@ async fn queue(
         subject: Some(mail.subject),
         text_body: mail.text,
         html_body: mail.html,
-        code: code
-            .filter(|_| cx.app.options.development)
-            .map(str::to_owned),
-        status: if cx.app.options.development {
-            "inbox"
-        } else {
-            "queued"
-        }
-        .to_owned(),
+        ..blank(cx, code)
+    };
+    put(cx, tx, row).await
+}
+
+/// A message that says nothing yet. Its code is kept apart where an inbox shows it.
+fn blank(cx: &Cx, code: Option<&str>) -> MessageRow {
+    let development = cx.app.options.development;
+    MessageRow {
+        instance_id: cx.instance.row.id.clone(),
+        id: MessageId::compose(cx.now, &cx.fresh()),
+        channel: String::new(),
+        recipient: String::new(),
+        sender: String::new(),
+        reply_to: None,
+        subject: None,
+        text_body: String::new(),
+        html_body: None,
+        code: code.filter(|_| development).map(str::to_owned),
+        status: if development { "inbox" } else { "queued" }.to_owned(),
         attempts: 0,
         run_at: cx.now,
         created_at: cx.now,
-    };
+    }
+}
+
+async fn put(cx: &Cx, tx: &mut Tx, row: MessageRow) -> Result<()> {
     store::insert(tx, &row).await?;
     cx.app.mail_wake.notify_one();
     Ok(())

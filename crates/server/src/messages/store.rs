@@ -33,11 +33,16 @@ pub async fn empty_inbox(tx: &mut Tx) -> Result<u64, DbError> {
     .await
 }
 
-/// Messages that are due, of every instance: the sending job's.
-pub async fn due(tx: &mut Tx, now: Timestamp) -> Result<Vec<MessageRow>, DbError> {
+/// Messages that are due, of every instance: the sending job's. Those alone that somebody delivers.
+pub async fn due(
+    tx: &mut Tx,
+    now: Timestamp,
+    mail: bool,
+    texts: bool,
+) -> Result<Vec<MessageRow>, DbError> {
     tx.all(
-        &format!("{SELECT} WHERE status = 'queued' AND run_at <= ? ORDER BY run_at LIMIT 20"),
-        params![now],
+        &format!("{SELECT} WHERE status = 'queued' AND run_at <= ? AND ((channel = 'email' AND CAST(? AS BOOLEAN)) OR (channel <> 'email' AND CAST(? AS BOOLEAN))) ORDER BY run_at LIMIT 20"),
+        params![now, mail, texts],
     )
     .await
 }

@@ -30,7 +30,7 @@ pub fn first(cx: &Cx, user: &UserRow, emails: &[EmailRow]) -> Vec<Factor> {
             emails
                 .iter()
                 .filter(|e| e.is_verified())
-                .map(|email| Factor::EmailCode {
+                .map(|email| Factor::Code {
                     id: email.id.as_str().to_owned(),
                     safe: email.email_address.clone(),
                     primary: primary == Some(&email.id),

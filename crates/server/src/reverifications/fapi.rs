@@ -5,9 +5,10 @@ use super::{ops, proofs};
 use crate::clients::fapi::envelope;
 use crate::cx::Cx;
 use crate::handler;
+use crate::identifiers::contact::Channel;
 use crate::route::{Call, Guard, Op, Reply};
 use crate::strategies::{Proves, Strategy};
-use usher_http::form::{Field, secret, text};
+use usher_http::form::{Field, secret, text, word};
 use usher_types::error::codes as refuse;
 use usher_types::{ApiError, Result};
 
@@ -22,6 +23,11 @@ const ATTEMPT: &[Field] = &[
     secret("password", 4096),
     text("code", 32),
     text("public_key_credential", 16 * 1024),
+];
+const PREPARE_SECOND: &[Field] = &[
+    text("strategy", 64).required(),
+    text("phone_number_id", 80).about("The default number when left out."),
+    word("channel", Channel::WORDS),
 ];
 const ATTEMPT_SECOND: &[Field] = &[
     text("strategy", 64).required(),
@@ -59,6 +65,15 @@ pub const OPS: &[Op] = &[
     .envelopes::<ReverificationResource>(),
     Op::fapi(
         "POST",
+        "/v1/client/sessions/{session_id}/verify/prepare_second_factor",
+        "prepareSessionReverificationSecondFactor",
+        Guard::SignedIn,
+        handler!(prepare_second),
+    )
+    .fields(PREPARE_SECOND)
+    .envelopes::<ReverificationResource>(),
+    Op::fapi(
+        "POST",
         "/v1/client/sessions/{session_id}/verify/attempt_second_factor",
         "attemptSessionReverificationSecondFactor",
         Guard::SignedIn,
@@ -70,7 +85,13 @@ pub const OPS: &[Op] = &[
 
 fn known(word: Option<&str>, second: bool) -> Result<Strategy, ApiError> {
     word.and_then(Strategy::parse)
-        .filter(|s| (s.proves() == Proves::Second) == second)
+        .filter(|s| {
+            if second {
+                s.is_second_factor()
+            } else {
+                s.proves() != Proves::Second
+            }
+        })
         .ok_or_else(|| refuse::form_param_value_invalid("strategy").at("strategy"))
 }
 
@@ -100,6 +121,8 @@ async fn prepare(cx: &Cx, call: &Call) -> Result<Reply> {
         Strategy::Passkey => proofs::prepare_passkey(cx, id).await?,
         Strategy::Password
         | Strategy::ResetPasswordEmailCode
+        | Strategy::PhoneCode
+        | Strategy::ResetPasswordPhoneCode
         | Strategy::Totp
         | Strategy::BackupCode
         | Strategy::Ticket
@@ -129,6 +152,8 @@ async fn attempt(cx: &Cx, call: &Call) -> Result<Reply> {
         Strategy::EmailCode => proofs::by_code(cx, id, need("code")?).await?,
         Strategy::Passkey => proofs::by_passkey(cx, id, need("public_key_credential")?).await?,
         Strategy::ResetPasswordEmailCode
+        | Strategy::PhoneCode
+        | Strategy::ResetPasswordPhoneCode
         | Strategy::Totp
         | Strategy::BackupCode
         | Strategy::Ticket
@@ -144,6 +169,23 @@ async fn attempt(cx: &Cx, call: &Call) -> Result<Reply> {
         }
     };
     envelope(cx, attempted).await
+}
+
+async fn prepare_second(cx: &Cx, call: &Call) -> Result<Reply> {
+    let id = owned(cx, call).await?;
+    let by = known(call.form.text("strategy"), true)?;
+    if by != Strategy::PhoneCode {
+        return Err(refuse::verification_strategy_invalid()
+            .at("strategy")
+            .into());
+    }
+    let channel = call.form.text("channel").and_then(Channel::parse);
+    let to = call.form.text("phone_number_id");
+    envelope(
+        cx,
+        proofs::prepare_text(cx, id, to, channel.unwrap_or_default()).await?,
+    )
+    .await
 }
 
 async fn attempt_second(cx: &Cx, call: &Call) -> Result<Reply> {

@@ -7,7 +7,6 @@ use super::store;
 use crate::audit;
 use crate::clients::ops::{self as clients, Held};
 use crate::cx::Cx;
-use crate::identifiers;
 use crate::sessions;
 use crate::sessions::model::SessionRow;
 use crate::sessions::resource::SessionResource;
@@ -224,7 +223,7 @@ pub(super) async fn resource(
     let client = crate::clients::store::find(&mut tx, &session.client_id)
         .await?
         .ok_or_else(refuse::authentication_invalid)?;
-    let emails = identifiers::store::of_user(&mut tx, &user.id).await?;
+    let found = users::ops::list::load(&mut tx, user.clone()).await?;
     let first = sent(
         &mut tx,
         row.first_factor_id.as_ref(),
@@ -241,8 +240,8 @@ pub(super) async fn resource(
     Ok(ReverificationResource::new(
         cx,
         row,
-        user,
-        &factors::first(cx, user, &emails),
+        &found,
+        &factors::first(cx, user, &found.emails),
         (first.as_ref(), second.as_ref()),
         shown,
     ))

@@ -7,6 +7,7 @@ use super::store;
 use crate::audit;
 use crate::cx::Cx;
 use crate::identifiers;
+use crate::identifiers::contact::{Channel, Contact};
 use crate::identifiers::email::EmailAddress;
 use crate::passkeys;
 use crate::second_factors::ops as second_factors;
@@ -15,7 +16,7 @@ use crate::sign_ins::factors::Factor;
 use crate::strategies::Strategy;
 use crate::users::ops::failures::{self, Failure};
 use crate::users::password;
-use crate::verifications::ops::{self as codes, Delivery, Outcome};
+use crate::verifications::ops::{self as codes, Code, Delivery, Outcome};
 use crate::verifications::store as verification_store;
 use usher_types::error::codes as refuse;
 use usher_types::{Error, Result};
@@ -34,15 +35,16 @@ pub async fn prepare_code(cx: &Cx, id: &str, email_id: &str) -> Result<Reverific
     let open = usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
         let mut open = open(cx, &mut tx, &session, Status::NeedsFirstFactor).await?;
         let emails = identifiers::store::of_user(&mut tx, &open.user.id).await?;
-        let offered = factors::first(cx, &open.user, &emails).iter().any(|f| matches!(f, Factor::EmailCode { id, .. } if id == email_id));
+        let offered = factors::first(cx, &open.user, &emails).iter().any(|f| matches!(f, Factor::Code { id, .. } if id == email_id));
         let address = emails.iter().find(|e| offered && e.id.as_str() == email_id);
         let address = address.and_then(|e| EmailAddress::parse(&e.email_normal)).ok_or_else(|| refuse::resource_not_found("email address"))?;
-        let strategy = Strategy::EmailCode.word();
+        let strategy = Strategy::EmailCode;
         let previous = open.row.first_factor_id.clone();
         let delivery = Delivery::Send(open.user.locale.as_deref());
-        let verification = codes::start_email_code(cx, &mut tx, strategy, &address, previous.as_ref(), delivery).await?;
+        let wanted = Code { strategy, to: &Contact::Email(address), channel: Channel::default(), previous: previous.as_ref(), delivery };
+        let verification = codes::start_code(cx, &mut tx, &wanted).await?;
         open.row.first_factor_id = Some(verification.id);
-        open.row.first_factor_strategy = Some(strategy.to_owned());
+        open.row.first_factor_strategy = Some(strategy.word().to_owned());
         open.row.updated_at = cx.now;
         store::put(&mut tx, &open.row).await?;
         audit::record(cx, &mut tx, sessions::told("session.reverification.code_sent", &open.session));
@@ -180,14 +182,41 @@ pub async fn by_passkey(cx: &Cx, id: &str, given: &str) -> Result<Reverification
     conclude(cx, outcome?).await
 }
 
-/// Proves the second factor by a code of the authenticator app, or by a backup code.
+/// Sends a code that proves the second factor: to the number that is named, or to the default one.
+///
+/// # Errors
+/// 400 where the user has no such factor, and where no second factor is due; 404 for other numbers; 403 for locked users and
+/// for countries that get no messages; 429 for a second code too soon.
+pub async fn prepare_text(
+    cx: &Cx,
+    id: &str,
+    to: Option<&str>,
+    channel: Channel,
+) -> Result<ReverificationResource> {
+    let (session, _) = own(cx, id).await?;
+    let open = usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
+        let mut open = open(cx, &mut tx, &session, Status::NeedsSecondFactor).await?;
+        let previous = open.row.second_factor_id.clone();
+        let sent = second_factors::send(cx, &mut tx, &open.user.id, to, channel, previous.as_ref()).await?;
+        open.row.second_factor_id = Some(sent.id);
+        open.row.second_factor_strategy = Some(Strategy::PhoneCode.word().to_owned());
+        open.row.updated_at = cx.now;
+        store::put(&mut tx, &open.row).await?;
+        audit::record(cx, &mut tx, sessions::told("session.reverification.code_sent", &open.session));
+        Ok::<_, Error>(open)
+    })?;
+    resource(cx, &open.session, &open.user, &open.row).await
+}
+
+/// Proves the second factor by a code of the authenticator app or of a message, or by a backup code.
 ///
 /// # Errors
 /// 422 when it is wrong; 400 where the user has no such factor, and where no second factor is due; 403 for locked users.
 pub async fn second(cx: &Cx, id: &str, by: Strategy, code: &str) -> Result<ReverificationResource> {
     let (session, user) = own(cx, id).await?;
-    glance(cx, &session, Status::NeedsSecondFactor).await?;
-    let given = second_factors::given(cx, &user, by, code).await?;
+    let row = glance(cx, &session, Status::NeedsSecondFactor).await?;
+    let sent = row.second_factor_id.as_ref();
+    let given = second_factors::given(cx, &user, by, code, sent).await?;
     let outcome = usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
         let mut open = open(cx, &mut tx, &session, Status::NeedsSecondFactor).await?;
         if let Err(refused) = second_factors::prove(cx, &mut tx, &user.id, &given).await? {

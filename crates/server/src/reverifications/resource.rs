@@ -5,9 +5,10 @@ use crate::cx::Cx;
 use crate::identifiers::resource::VerificationResource;
 use crate::sessions::resource::SessionResource;
 use crate::sign_ins::factors::Factor;
-use crate::sign_ins::resource::{FactorResource, second_factors};
+use crate::sign_ins::factors::second_factors;
+use crate::sign_ins::resource::FactorResource;
 use crate::strategies::Strategy;
-use crate::users::model::UserRow;
+use crate::users::ops::list::Found;
 use crate::verifications::model::VerificationRow;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -55,7 +56,7 @@ impl ReverificationResource {
     pub fn new(
         cx: &Cx,
         row: &ReverificationRow,
-        user: &UserRow,
+        found: &Found,
         factors: &[Factor],
         sent: (Option<&VerificationRow>, Option<&VerificationRow>),
         session: SessionResource,
@@ -65,7 +66,10 @@ impl ReverificationResource {
             level: row.level.clone(),
             status: status(row.facts()).word(),
             supported_first_factors: Some(factors.iter().map(Factor::resource).collect()),
-            supported_second_factors: user.two_factor_enabled().then(|| second_factors(user)),
+            supported_second_factors: found
+                .user
+                .two_factor_enabled()
+                .then(|| second_factors(found)),
             first_factor_verification: verification(
                 row.first_factor_strategy.as_deref(),
                 sent.0,

@@ -6,6 +6,8 @@ use super::store;
 use crate::audit::{self, Event};
 use crate::clients::ops as clients;
 use crate::cx::Cx;
+use crate::identifiers::contact::{Channel, Contact};
+use crate::identifiers::phones;
 use crate::messages;
 use crate::sessions;
 use crate::sessions::model::SessionRow;
@@ -14,12 +16,15 @@ use crate::templates::Slug;
 use crate::users;
 use crate::users::model::UserRow;
 use crate::users::ops::failures::{self, Failure};
+use crate::verifications::model::VerificationRow;
+use crate::verifications::ops::{self as codes, Code, Delivery, Outcome};
+use crate::verifications::store as verifications;
 use serde_json::json;
 use usher_crypto::totp::{self, TotpSecret};
 use usher_db::Tx;
 use usher_http::percent;
 use usher_types::error::codes as refuse;
-use usher_types::id::{BackupCodesId, TotpId, UserId};
+use usher_types::id::{BackupCodesId, TotpId, UserId, VerificationId};
 use usher_types::{ApiError, Error, Fault, Result, Secret};
 
 /// What a secret is sealed for: it opens for its user only.
@@ -170,12 +175,7 @@ async fn drop_totp(cx: &Cx, tx: &mut Tx, user: &mut UserRow) -> Result<()> {
     store::delete_totp(tx, &user.id).await?;
     user.set_second_factors(false, user.backup_code_enabled, cx.now);
     if !user.two_factor_enabled() {
-        store::delete_backup_codes(tx, &user.id).await?;
-        user.set_second_factors(user.totp_enabled, false, cx.now);
-        sessions::store::no_second_factor(tx, &user.id, cx.now).await?;
-        if cx.instance.settings.second_factor_required {
-            sessions::store::needs_mfa(tx, &user.id, cx.now).await?;
-        }
+        no_second_factor(cx, tx, user).await?;
     }
     Ok(())
 }
@@ -188,6 +188,54 @@ async fn tell(cx: &Cx, tx: &mut Tx, user: &UserRow, before: bool) -> Result<()> 
         (false, false) | (true, true) => return Ok(()),
     };
     messages::ops::notice(cx, tx, user, slug, json!({})).await
+}
+
+/// Notes on a held user whether a number is a second factor, and what follows: with the last second factor the backup codes go.
+/// Nobody has proved it in any session yet. Writing the user's row is the caller's.
+///
+/// # Errors
+/// The database's.
+pub async fn set_phone(cx: &Cx, tx: &mut Tx, user: &mut UserRow, on: bool) -> Result<()> {
+    let before = user.two_factor_enabled();
+    user.set_phone_second_factor(on, cx.now);
+    tell(cx, tx, user, before).await?;
+    match (before, user.two_factor_enabled()) {
+        (false, true) => sessions::store::enrolled(tx, &user.id, None, cx.now).await?,
+        (true, false) => no_second_factor(cx, tx, user).await?,
+        (false, false) | (true, true) => {}
+    }
+    Ok(())
+}
+
+/// The first set of backup codes of a held user who has a second factor now; `None` where the instance offers none or the
+/// user has some. Writing the user's row is done.
+///
+/// # Errors
+/// The database's.
+pub async fn first_backup_codes(
+    cx: &Cx,
+    tx: &mut Tx,
+    user: &mut UserRow,
+) -> Result<Option<Vec<String>>> {
+    if !cx.instance.settings.attributes.backup_code || user.backup_code_enabled {
+        return Ok(None);
+    }
+    let (_, codes) = backup_codes::renew(cx, tx, user).await?;
+    users::store::update(tx, user).await?;
+    let event = Event::new("user.backup_codes.created").user(&user.id);
+    audit::record(cx, tx, event);
+    Ok(Some(codes))
+}
+
+/// The last second factor of a held user is gone: nothing is left for backup codes to stand in for.
+async fn no_second_factor(cx: &Cx, tx: &mut Tx, user: &mut UserRow) -> Result<()> {
+    store::delete_backup_codes(tx, &user.id).await?;
+    user.set_second_factors(user.totp_enabled, false, cx.now);
+    sessions::store::no_second_factor(tx, &user.id, cx.now).await?;
+    if cx.instance.settings.second_factor_required {
+        sessions::store::needs_mfa(tx, &user.id, cx.now).await?;
+    }
+    Ok(())
 }
 
 /// A new set of backup codes in the place of the old one.
@@ -240,6 +288,9 @@ pub async fn remove(cx: &Cx, id: &str, removal: Removal) -> Result<UserId> {
     usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
         let mut user = users::store::find_locked(&mut tx, &id).await?.ok_or_else(|| refuse::resource_not_found("user"))?;
         let before = user.two_factor_enabled();
+        if removal == Removal::Everything {
+            phones::ops::free_second_factors(cx, &mut tx, &mut user).await?;
+        }
         if removal != Removal::BackupCodes {
             drop_totp(cx, &mut tx, &mut user).await?;
         }
@@ -259,6 +310,8 @@ pub async fn remove(cx: &Cx, id: &str, removal: Removal) -> Result<UserId> {
 #[derive(Clone, Debug)]
 pub struct Given {
     by: Strategy,
+    /// The verification that a code was sent with.
+    sent: Option<VerificationId>,
     code: Secret<String>,
     backup: Option<Secret<String>>,
 }
@@ -266,10 +319,18 @@ pub struct Given {
 /// Takes a code as a proof. Slow where another system made the user's backup codes: never inside a transaction.
 ///
 /// # Errors
-/// 400 where the user has no such factor; 403 for banned and locked users; 429 when the hashing queue is full.
-pub async fn given(cx: &Cx, user: &UserRow, by: Strategy, code: &str) -> Result<Given> {
+/// 400 where the user has no such factor, or no code was sent; 403 for banned and locked users; 429 when the hashing queue is
+/// full. `sent` is the verification of the code that was sent, for strategies that send one.
+pub async fn given(
+    cx: &Cx,
+    user: &UserRow,
+    by: Strategy,
+    code: &str,
+    sent: Option<&VerificationId>,
+) -> Result<Given> {
     let enrolled = match by {
         Strategy::Totp => user.totp_enabled,
+        Strategy::PhoneCode => user.phone_second_factor,
         Strategy::BackupCode => user.backup_code_enabled && user.two_factor_enabled(),
         _ => false,
     };
@@ -278,6 +339,9 @@ pub async fn given(cx: &Cx, user: &UserRow, by: Strategy, code: &str) -> Result<
     }
     // Nothing is looked at while a lock holds.
     sessions::ops::check_user(cx, user)?;
+    if by == Strategy::PhoneCode && sent.is_none() {
+        return Err(refuse::verification_missing().into());
+    }
     let backup = if by == Strategy::BackupCode {
         backup_codes::find(cx, &user.id, code).await?
     } else {
@@ -285,6 +349,7 @@ pub async fn given(cx: &Cx, user: &UserRow, by: Strategy, code: &str) -> Result<
     };
     Ok(Given {
         by,
+        sent: sent.cloned(),
         code: Secret::new(code.trim().to_owned()),
         backup: backup.map(Secret::new),
     })
@@ -305,6 +370,15 @@ pub async fn prove(
         .await?
         .ok_or_else(refuse::authentication_invalid)?;
     sessions::ops::check_user(cx, &user)?;
+    if let (Strategy::PhoneCode, Some(sent)) = (given.by, &given.sent) {
+        match take_sent(cx, tx, id, sent, given.code.expose()).await? {
+            Outcome::Verified => return Ok(Ok(())),
+            Outcome::Refused(refused) if refused.code != "form_code_incorrect" => {
+                return Ok(Err(refused));
+            }
+            Outcome::Refused(_) => {}
+        }
+    }
     let right = match &given.backup {
         Some(hash) => backup_codes::take(cx, tx, id, hash.expose()).await?,
         None if given.by == Strategy::Totp => take_totp(cx, tx, id, given.code.expose()).await?,
@@ -320,6 +394,73 @@ pub async fn prove(
     }
     failures::count(cx, tx, &user, Failure::Code, "user.second_factor.failed").await?;
     Ok(Err(refuse::form_code_incorrect("code").at("code")))
+}
+
+/// Sends a code to a number that is a held user's second factor: the one that is named, or the default one. `previous` is the
+/// verification that it replaces.
+///
+/// # Errors
+/// 400 where the user has no such factor; 404 for other numbers; 403 for banned and locked users and for countries that get no
+/// messages; 429 for a second code too soon.
+pub async fn send(
+    cx: &Cx,
+    tx: &mut Tx,
+    id: &UserId,
+    to: Option<&str>,
+    channel: Channel,
+    previous: Option<&VerificationId>,
+) -> Result<VerificationRow> {
+    let user = users::store::find_locked(tx, id)
+        .await?
+        .ok_or_else(refuse::authentication_invalid)?;
+    if !user.phone_second_factor {
+        return Err(refuse::strategy_for_user_invalid().into());
+    }
+    sessions::ops::check_user(cx, &user)?;
+    let phones = phones::ops::of_user(tx, &user).await?;
+    let mut own = phones.iter().filter(|p| p.is_second_factor());
+    let phone = match to {
+        Some(to) => own.find(|p| p.id.as_str() == to),
+        None => own.find(|p| p.default_second_factor),
+    };
+    let phone =
+        phone.ok_or_else(|| refuse::resource_not_found("phone number").at("phone_number_id"))?;
+    let number = Contact::stored(&phone.phone_number)
+        .ok_or_else(|| Fault::new("a stored number that is none"))?;
+    let wanted = Code {
+        strategy: Strategy::PhoneCode,
+        to: &number,
+        channel,
+        previous,
+        delivery: Delivery::Send(user.locale.as_deref()),
+    };
+    codes::start_code(cx, tx, &wanted).await
+}
+
+/// Uses a code up that was sent to a number; nothing is right of a number that is the user's second factor no more.
+async fn take_sent(
+    cx: &Cx,
+    tx: &mut Tx,
+    user: &UserId,
+    sent: &VerificationId,
+    code: &str,
+) -> Result<Outcome> {
+    let target = verifications::find(tx, sent)
+        .await?
+        .and_then(|row| row.target);
+    let phones = phones::store::of_user(tx, user).await?;
+    let theirs = phones
+        .iter()
+        .any(|p| p.is_second_factor() && Some(&p.phone_number) == target.as_ref());
+    if !theirs {
+        return Ok(Outcome::Refused(refuse::verification_missing()));
+    }
+    let outcome = codes::attempt(cx, tx, sent, code, None).await?;
+    if matches!(outcome, Outcome::Verified) {
+        let event = Event::new("user.phone_code.used").user(user);
+        audit::record(cx, tx, event);
+    }
+    Ok(outcome)
 }
 
 /// Uses the step of a code up; false for wrong codes and for those that were used.
@@ -346,7 +487,7 @@ pub async fn verify_for_server(cx: &Cx, id: &str, code: &str) -> Result<Strategy
     let user = users::store::find(&mut cx.read().await?, &id)
         .await?
         .ok_or_else(|| refuse::resource_not_found("user"))?;
-    if !user.two_factor_enabled() {
+    if !(user.totp_enabled || user.two_factor_enabled() && user.backup_code_enabled) {
         return Err(refuse::totp_disabled_for_user().into());
     }
     let code = code.trim();
@@ -356,7 +497,7 @@ pub async fn verify_for_server(cx: &Cx, id: &str, code: &str) -> Result<Strategy
         (false, true) => Strategy::BackupCode,
         (false, false) => return Err(refuse::totp_invalid_length().at("code").into()),
     };
-    let mut tried = given(cx, &user, by, code).await?;
+    let mut tried = given(cx, &user, by, code, None).await?;
     // A code of six digits may be another system's backup code.
     if by == Strategy::Totp && user.backup_code_enabled {
         tried.backup = backup_codes::find(cx, &id, code).await?.map(Secret::new);

@@ -12,6 +12,7 @@ use crate::audit;
 use crate::clients::store as client_store;
 use crate::cx::Cx;
 use crate::identifiers;
+use crate::identifiers::contact::{Channel, Contact};
 use crate::identifiers::email::{EmailAddress, EmailRow, redacted};
 use crate::identifiers::resource::VerificationResource;
 use crate::sessions::ops as sessions;
@@ -19,7 +20,8 @@ use crate::strategies::Strategy;
 use crate::users;
 use crate::users::model::UserRow;
 use crate::users::ops::failures::{self, Failure};
-use crate::verifications::ops::{self as codes, Delivery, Outcome};
+use crate::users::ops::list::Found;
+use crate::verifications::ops::{self as codes, Code, Delivery, Outcome};
 use crate::verifications::store as verification_store;
 use usher_db::Tx;
 use usher_types::error::codes as refuse;
@@ -78,13 +80,14 @@ pub(super) async fn show(
     cx: &Cx,
     tx: &mut Tx,
     row: &SignInRow,
-    user: Option<&UserRow>,
-    emails: &[EmailRow],
+    found: Option<&Found>,
     shown: &mut SignInResource,
 ) -> Result<()> {
     if !cx.instance.settings.client_trust {
         return Ok(());
     }
+    let user = found.map(|f| &f.user);
+    let emails = found.map_or(&[][..], |f| &f.emails);
     let known = match user {
         Some(user) if !row.client_trust_required => {
             client_store::trusts(tx, &row.client_id, &user.id).await?
@@ -142,7 +145,8 @@ pub(super) async fn prepare(
         let email = emails.iter().find(|e| wanted == Some(e.id.as_str()));
         let address = email.and_then(|e| EmailAddress::parse(&e.email_normal)).ok_or_else(|| refuse::resource_not_found("email address"))?;
         let previous = row.client_trust_id.clone();
-        let verification = codes::start_email_code(cx, &mut tx, by.word(), &address, previous.as_ref(), Delivery::Send(user.locale.as_deref())).await?;
+        let wanted = Code { strategy: by, to: &Contact::Email(address), channel: Channel::default(), previous: previous.as_ref(), delivery: Delivery::Send(user.locale.as_deref()) };
+        let verification = codes::start_code(cx, &mut tx, &wanted).await?;
         row.client_trust_id = Some(verification.id);
         row.updated_at = cx.now;
         store::update(&mut tx, &row).await?;

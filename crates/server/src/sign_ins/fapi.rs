@@ -1,5 +1,6 @@
 //! `/v1/client/sign_ins` (contract fapi §8.5).
 use super::client_trust;
+use super::code;
 use super::device;
 use super::ops::{self, Start};
 use super::passkey;
@@ -11,6 +12,7 @@ use crate::captcha::ops::{self as captcha, Door};
 use crate::clients::fapi::envelope;
 use crate::cx::Cx;
 use crate::handler;
+use crate::identifiers::contact::Channel;
 use crate::route::{Call, Guard, Op, Reply};
 use crate::strategies::{Proves, Strategy};
 use crate::trusted_devices::model::ALGORITHMS;
@@ -32,17 +34,22 @@ const CREATE: &[Field] = &[
     text("captcha_token", 4096),
     text("captcha_widget_type", 32),
     text("captcha_error", 256),
+    word("channel", Channel::WORDS),
 ];
 const PREPARE: &[Field] = &[
     text("strategy", 64).required(),
     text("email_address_id", 80),
     text("web3_wallet_id", 80),
     text("trusted_device_id", 80),
+    text("phone_number_id", 80),
+    word("channel", Channel::WORDS),
     text("redirect_url", 4096),
 ];
 const PREPARE_SECOND: &[Field] = &[
     text("strategy", 64).required(),
     text("email_address_id", 80).about("The primary address when left out."),
+    text("phone_number_id", 80).about("The default number when left out."),
+    word("channel", Channel::WORDS),
 ];
 const RESET: &[Field] = &[
     secret("password", 4096).required(),
@@ -136,7 +143,7 @@ fn strategy(word: &str) -> Result<Strategy, ApiError> {
 
 /// A strategy that this server has for a second factor; others are refused by name.
 fn second_strategy(word: &str) -> Result<Strategy, ApiError> {
-    known(Strategy::parse(word).filter(|s| s.proves() == Proves::Second))
+    known(Strategy::parse(word).filter(|s| s.is_second_factor()))
 }
 
 fn known(strategy: Option<Strategy>) -> Result<Strategy, ApiError> {
@@ -165,6 +172,7 @@ async fn create(cx: &Cx, call: &Call) -> Result<Reply> {
         identifier: form.text("identifier"),
         password: form.text("password"),
         strategy: form.text("strategy").map(strategy).transpose()?,
+        channel: channel(call),
         sign_up_if_missing: form.flag("sign_up_if_missing") == Some(true),
     };
     if let Some(wallet) = wallet::named(cx, start.identifier) {
@@ -201,26 +209,28 @@ async fn prepare(cx: &Cx, call: &Call) -> Result<Reply> {
         let given = call.form.text(name);
         given.ok_or_else(|| refuse::form_param_missing(name).at(name))
     };
-    let sign_in = match strategy {
-        Strategy::EmailCode | Strategy::ResetPasswordEmailCode => {
-            ops::prepare_by_mail(cx, id, strategy, need("email_address_id")?).await?
-        }
-        Strategy::Passkey => passkey::prepare_current(cx, id).await?,
-        Strategy::Web3Metamask
-        | Strategy::Web3Base
-        | Strategy::Web3CoinbaseWallet
-        | Strategy::Web3OkxWallet
-        | Strategy::Web3Solana => {
-            wallet::prepare(cx, id, strategy, need("web3_wallet_id")?).await?
-        }
-        Strategy::TrustedDevice => device::prepare(cx, id, need("trusted_device_id")?).await?,
-        Strategy::Password | Strategy::Totp | Strategy::BackupCode | Strategy::Ticket => {
-            return Err(refuse::verification_strategy_invalid()
-                .at("strategy")
-                .into());
-        }
+    if let Some(field) = code::target(strategy) {
+        let to = need(field)?;
+        let sign_in = code::prepare(cx, id, strategy, to, channel(call)).await?;
+        return envelope(cx, sign_in).await;
+    }
+    let sign_in = if strategy.chain().is_some() {
+        wallet::prepare(cx, id, strategy, need("web3_wallet_id")?).await?
+    } else if strategy == Strategy::TrustedDevice {
+        device::prepare(cx, id, need("trusted_device_id")?).await?
+    } else if strategy == Strategy::Passkey {
+        passkey::prepare_current(cx, id).await?
+    } else {
+        return Err(refuse::verification_strategy_invalid()
+            .at("strategy")
+            .into());
     };
     envelope(cx, sign_in).await
+}
+
+fn channel(call: &Call) -> Channel {
+    let given = call.form.text("channel").and_then(Channel::parse);
+    given.unwrap_or_default()
 }
 
 async fn attempt(cx: &Cx, call: &Call) -> Result<Reply> {
@@ -233,8 +243,11 @@ async fn attempt(cx: &Cx, call: &Call) -> Result<Reply> {
     let id = call.param("sign_in_id");
     let sign_in = match strategy(call.form.text("strategy").unwrap_or_default())? {
         Strategy::Password => ops::attempt_password(cx, id, &need("password")?).await?,
-        strategy @ (Strategy::EmailCode | Strategy::ResetPasswordEmailCode) => {
-            ops::attempt_code(cx, id, strategy, &need("code")?).await?
+        strategy @ (Strategy::EmailCode
+        | Strategy::ResetPasswordEmailCode
+        | Strategy::PhoneCode
+        | Strategy::ResetPasswordPhoneCode) => {
+            code::attempt(cx, id, strategy, &need("code")?).await?
         }
         Strategy::Passkey => passkey::attempt(cx, id, &need("public_key_credential")?).await?,
         strategy @ (Strategy::Web3Metamask
@@ -256,7 +269,7 @@ async fn attempt(cx: &Cx, call: &Call) -> Result<Reply> {
     envelope(cx, sign_in).await
 }
 
-/// Nothing but the code for an unknown browser is prepared: an authenticator app needs nothing.
+/// A code is sent: to an address for an unknown browser, else to a number. An authenticator app needs nothing.
 async fn prepare_second(cx: &Cx, call: &Call) -> Result<Reply> {
     let id = call.param("sign_in_id");
     // Before anything is said about the fields: whose attempt it is.
@@ -267,10 +280,9 @@ async fn prepare_second(cx: &Cx, call: &Call) -> Result<Reply> {
         let by = known(Strategy::parse(word))?;
         return envelope(cx, client_trust::prepare(cx, id, by, to).await?).await;
     }
-    second_strategy(word)?;
-    Err(refuse::verification_strategy_invalid()
-        .at("strategy")
-        .into())
+    let by = second_strategy(word)?;
+    let to = call.form.text("phone_number_id");
+    envelope(cx, second::prepare(cx, id, by, to, channel(call)).await?).await
 }
 
 async fn attempt_second(cx: &Cx, call: &Call) -> Result<Reply> {

@@ -7,6 +7,7 @@
 //! Not here: what a code is (`verifications`), what a session is (`sessions`).
 //! Reference: contract fapi §8.5; OWASP ASVS 5.0 6.3.
 mod client_trust;
+mod code;
 mod device;
 pub mod factors;
 pub mod fapi;

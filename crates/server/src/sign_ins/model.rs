@@ -24,6 +24,8 @@ row! {
         pub end_other_sessions: bool,
         /// The user had a second factor when the first one was proved.
         pub second_factor_required: bool,
+        /// The code of the second factor that is under way.
+        pub second_factor_id: Option<VerificationId>,
         pub second_factor_strategy: Option<String>,
         pub second_factor_at: Option<Timestamp>,
         /// The password was right, and the browser is one that the user was never signed in on.
@@ -60,6 +62,7 @@ impl SignInRow {
             new_password_stored: None,
             end_other_sessions: false,
             second_factor_required: false,
+            second_factor_id: None,
             second_factor_strategy: None,
             second_factor_at: None,
             client_trust_required: false,

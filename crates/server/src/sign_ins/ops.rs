@@ -1,9 +1,10 @@
 //! Use cases of sign-ins. Each: read, slow work, one write transaction, announce after the commit.
 use super::client_trust;
-use super::factors::{Factor, Named, factors, name};
+use super::code;
+use super::factors::{Known, factors, name};
 use super::flow::{Facts, Status, status};
 use super::model::SignInRow;
-use super::resource::SignInResource;
+use super::resource::{Proofs, SignInResource};
 use super::store;
 use super::wallet;
 use crate::access::ops::{self as access, Door};
@@ -11,8 +12,7 @@ use crate::audit::{self, Event};
 use crate::clients::ops::{self as clients, Held};
 use crate::clients::store as client_store;
 use crate::cx::Cx;
-use crate::identifiers;
-use crate::identifiers::email::EmailAddress;
+use crate::identifiers::contact::{Channel, Contact};
 use crate::instances::settings::SignUpMode;
 use crate::sessions;
 use crate::sessions::model::SessionRow;
@@ -20,8 +20,8 @@ use crate::sessions::tasks::Proof;
 use crate::strategies::{Proves, Strategy};
 use crate::users::model::UserRow;
 use crate::users::ops::failures::{self, Failure};
+use crate::users::ops::list;
 use crate::users::{self, password};
-use crate::verifications::ops::{self as codes, Delivery, Outcome};
 use crate::verifications::store as verification_store;
 use usher_db::Tx;
 use usher_types::error::codes as refuse;
@@ -31,12 +31,14 @@ use usher_types::{ApiError, Error, Result};
 /// What an attempt starts with.
 #[derive(Clone, Debug, Default)]
 pub struct Start<'a> {
-    /// An address or a username.
+    /// An address, a number or a username.
     pub identifier: Option<&'a str>,
     /// A password.
     pub password: Option<&'a str>,
     /// A strategy.
     pub strategy: Option<Strategy>,
+    /// How a code gets to a telephone.
+    pub channel: Channel,
     /// A code for an unknown address may end in a sign-up.
     pub sign_up_if_missing: bool,
 }
@@ -47,21 +49,30 @@ pub(super) async fn resource(cx: &Cx, tx: &mut Tx, row: &SignInRow) -> Result<Si
         Some(id) => users::store::find(tx, id).await?,
         None => None,
     };
-    let emails = match &user {
-        Some(u) => identifiers::store::of_user(tx, &u.id).await?,
-        None => Vec::new(),
-    };
-    let verification = match &row.first_factor_id {
-        Some(id) => verification_store::find(tx, id).await?,
+    let found = match user {
+        Some(user) => Some(list::load(tx, user).await?),
         None => None,
     };
-    let identifier = row.identifier.as_deref();
-    let ways = match wallet::named(cx, identifier) {
-        Some(wallet) => wallet::ways(cx, tx, &wallet).await?,
-        None => factors(cx, identifier.unwrap_or_default(), user.as_ref(), &emails),
+    let under_way = Proofs {
+        first: match &row.first_factor_id {
+            Some(id) => verification_store::find(tx, id).await?,
+            None => None,
+        },
+        second: match &row.second_factor_id {
+            Some(id) => verification_store::find(tx, id).await?,
+            None => None,
+        },
     };
-    let mut shown = SignInResource::new(cx, row, user.as_ref(), &ways, verification.as_ref());
-    client_trust::show(cx, tx, row, user.as_ref(), &emails, &mut shown).await?;
+    let known = Known {
+        identifier: row.identifier.as_deref().unwrap_or_default(),
+        found: found.as_ref(),
+    };
+    let ways = match wallet::named(cx, row.identifier.as_deref()) {
+        Some(wallet) => wallet::ways(cx, tx, &wallet).await?,
+        None => factors(cx, &known),
+    };
+    let mut shown = SignInResource::new(cx, row, found.as_ref(), &ways, &under_way);
+    client_trust::show(cx, tx, row, found.as_ref(), &mut shown).await?;
     Ok(shown)
 }
 
@@ -114,9 +125,6 @@ pub(super) async fn mine(cx: &Cx, tx: &mut Tx, id: &str) -> Result<SignInRow> {
 
 /// What the log calls a wrong password.
 const WRONG_PASSWORD: &str = "sign_in.password.failed";
-
-/// What the log calls a wrong code.
-const WRONG_CODE: &str = "sign_in.email_address.verification.code_attempt_invalid";
 
 /// An event of an attempt.
 pub(super) fn told(name: &'static str, row: &SignInRow) -> Event {
@@ -183,12 +191,11 @@ pub async fn create(cx: &Cx, start: Start<'_>) -> Result<SignInResource> {
             check_not_signed_in(cx, &mut tx, &client.id, None).await?;
         }
         let found = name(cx, &mut tx, identifier).await?;
-        if let Some(address) = &found.address {
-            access::check(cx, &mut tx, address, Door::SignIn).await?;
+        if let Some(contact) = &found.contact {
+            access::check_contact(cx, &mut tx, contact, Door::SignIn).await?;
         }
-        if found.user.is_none() && !settings.enumeration_protection {
-            let may_sign_up =
-                sign_up_if_missing && found.address.is_some() && settings.email_signs_in();
+        if found.found.is_none() && !settings.enumeration_protection {
+            let may_sign_up = sign_up_if_missing && found.proves_by_code(settings);
             if !may_sign_up {
                 return Err(refuse::form_identifier_not_found("identifier")
                     .at("identifier")
@@ -197,7 +204,7 @@ pub async fn create(cx: &Cx, start: Start<'_>) -> Result<SignInResource> {
         }
         named = Some(found);
     }
-    let user = named.as_ref().and_then(|n| n.user.clone());
+    let user = named.as_ref().and_then(|n| n.user().cloned());
     // Slow work before the transaction. Locked accounts are told so before their password is looked at, unless that
     // would tell that they exist.
     let by_password = start
@@ -228,39 +235,16 @@ pub async fn create(cx: &Cx, start: Start<'_>) -> Result<SignInResource> {
         let mut done = Done::default();
         if proved == Some(true) {
             done = finish(cx, &mut tx, &mut held, &mut row, Strategy::Password, Proves::First).await?;
-        } else if let (Some(wanted @ (Strategy::EmailCode | Strategy::ResetPasswordEmailCode)), Some(named)) = (start.strategy, &named) {
-            let ways = factors(cx, &named.identifier, named.user.as_ref(), &named.emails);
-            let id = code_address(named, &ways, wanted).ok_or_else(refuse::strategy_for_user_invalid)?;
-            prepare_code(cx, &mut tx, &mut row, wanted, &id).await?;
+        } else if let (Some(strategy), Some(named)) = (start.strategy.filter(|s| code::target(*s).is_some()), &named) {
+            let to = code::given(cx, named, strategy).ok_or_else(refuse::strategy_for_user_invalid)?;
+            let wanted = code::Wanted { strategy, to: &to, channel: start.channel };
+            code::prepare_code(cx, &mut tx, &mut row, &wanted).await?;
         } else if start.strategy == Some(Strategy::Passkey) {
             super::passkey::prepare(cx, &mut tx, &mut row).await?;
         }
         Ok::<_, Error>(Ok((held, row, done)))
     })?;
     conclude(cx, outcome?).await
-}
-
-/// Where a code goes that is asked for together with the identifier: to the address that was given; for a username to the
-/// primary one.
-fn code_address(named: &Named, ways: &[Factor], wanted: Strategy) -> Option<String> {
-    let given = named
-        .emails
-        .iter()
-        .find(|e| e.email_normal == named.identifier)
-        .map(|e| e.id.as_str());
-    let open = ways.iter().filter_map(|f| match f {
-        Factor::EmailCode {
-            id,
-            primary,
-            strategy,
-            ..
-        } if *strategy == wanted => Some((id, *primary)),
-        Factor::EmailCode { .. } | Factor::Password | Factor::Passkey | Factor::Wallet { .. } => {
-            None
-        }
-    });
-    open.max_by_key(|(id, primary)| (given == Some(id.as_str()), *primary))
-        .map(|(id, _)| id.clone())
 }
 
 /// Checks a password against a user who may not exist. Takes the same time either way.
@@ -336,14 +320,10 @@ pub(super) async fn finish(
         access::check_wallet(cx, tx, &wallet, Door::SignIn).await?;
     }
     // A username stands for its user's address.
-    let named = row.identifier.as_deref().and_then(EmailAddress::parse);
-    let primary = || {
-        user.primary_email_normal
-            .as_deref()
-            .and_then(EmailAddress::parse)
-    };
-    if let Some(address) = named.or_else(primary) {
-        access::check(cx, tx, &address, Door::SignIn).await?;
+    let named = row.identifier.as_deref().and_then(Contact::stored);
+    let primary = || user.identifier().and_then(Contact::stored);
+    if let Some(contact) = named.or_else(primary) {
+        access::check_contact(cx, tx, &contact, Door::SignIn).await?;
     }
     if user.password_compromised {
         match strategy {
@@ -351,7 +331,7 @@ pub(super) async fn finish(
                 return Err(refuse::form_password_compromised().at("password").into());
             }
             // Whoever proved the address sets a new password before anything else.
-            Strategy::EmailCode => row.needs_new_password = true,
+            Strategy::EmailCode | Strategy::PhoneCode => row.needs_new_password = true,
             _ => {}
         }
     }
@@ -453,85 +433,6 @@ pub(super) async fn hold(cx: &Cx, tx: &mut Tx, id: &str, due: Status) -> Result<
     Ok((held, row))
 }
 
-/// Starts a code for one of the attempt's addresses.
-async fn prepare_code(
-    cx: &Cx,
-    tx: &mut Tx,
-    row: &mut SignInRow,
-    wanted: Strategy,
-    email_id: &str,
-) -> Result<()> {
-    let identifier = row.identifier.clone().unwrap_or_default();
-    let user = match &row.user_id {
-        Some(id) => users::store::find(tx, id).await?,
-        None => None,
-    };
-    let emails = match &user {
-        Some(u) => identifiers::store::of_user(tx, &u.id).await?,
-        None => Vec::new(),
-    };
-    let offered = factors(cx, &identifier, user.as_ref(), &emails).iter().any(|f| matches!(f, Factor::EmailCode { id, strategy, .. } if id == email_id && *strategy == wanted));
-    if !offered {
-        return Err(refuse::resource_not_found("email address").into());
-    }
-    let real = emails.iter().find(|e| e.id.as_str() == email_id);
-    let address = real.map_or(identifier.as_str(), |e| e.email_normal.as_str());
-    let address = EmailAddress::parse(address).ok_or_else(refuse::strategy_for_user_invalid)?;
-    // Nobody's address gets mail only where the code can end in a sign-up. Locked and banned users get none.
-    let barred = user
-        .as_ref()
-        .is_some_and(|u| u.banned || u.is_locked(cx.now));
-    if barred
-        && !cx.instance.settings.enumeration_protection
-        && let Some(user) = &user
-    {
-        sessions::ops::check_user(cx, user)?;
-    }
-    let send = (real.is_some() && !barred)
-        || (user.is_none() && row.sign_up_if_missing && wanted == Strategy::EmailCode);
-    let previous = row.first_factor_id.clone();
-    let verification = codes::start_email_code(
-        cx,
-        tx,
-        wanted.word(),
-        &address,
-        previous.as_ref(),
-        if send {
-            Delivery::Send(user.as_ref().and_then(|u| u.locale.as_deref()))
-        } else {
-            Delivery::Pretend
-        },
-    )
-    .await?;
-    row.first_factor_id = Some(verification.id);
-    row.first_factor_strategy = Some(wanted.word().to_owned());
-    row.updated_at = cx.now;
-    store::update(tx, row).await?;
-    let event = told("sign_in.email_address.verification.code_sent", row);
-    audit::record(cx, tx, event);
-    Ok(())
-}
-
-/// Prepares the first factor: sends a code.
-///
-/// # Errors
-/// 404 for an address that is not offered; 429 for a second code too soon.
-pub async fn prepare_by_mail(
-    cx: &Cx,
-    id: &str,
-    strategy: Strategy,
-    email_id: &str,
-) -> Result<SignInResource> {
-    let row = usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
-        let (_held, mut row) = current(cx, &mut tx, id).await?;
-        wallet::check_way(cx, &row, strategy)?;
-        prepare_code(cx, &mut tx, &mut row, strategy, email_id).await?;
-        Ok::<_, Error>(row)
-    })?;
-    let mut tx = cx.read().await?;
-    resource(cx, &mut tx, &row).await
-}
-
 /// Proves the first factor by password.
 ///
 /// # Errors
@@ -561,54 +462,6 @@ pub async fn attempt_password(cx: &Cx, id: &str, given: &str) -> Result<SignInRe
     conclude(cx, outcome?).await
 }
 
-/// Proves the first factor by a code.
-///
-/// # Errors
-/// 422 when it is wrong, 400 when it is spent or was never sent, 404 where it leads to a sign-up.
-pub async fn attempt_code(
-    cx: &Cx,
-    id: &str,
-    strategy: Strategy,
-    code: &str,
-) -> Result<SignInResource> {
-    if strategy == Strategy::EmailCode && !cx.instance.settings.email_signs_in() {
-        return Err(refuse::strategy_for_user_invalid().into());
-    }
-    let outcome = usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
-        let (mut held, mut row) = current(cx, &mut tx, id).await?;
-        let verification = row.first_factor_id.clone().ok_or_else(refuse::verification_missing)?;
-        // A code that was sent to set a new password signs nobody in, and the other way round.
-        if row.first_factor_strategy.as_deref() != Some(strategy.word()) {
-            return Err(refuse::verification_missing().into());
-        }
-        match codes::attempt(cx, &mut tx, &verification, code, Some(&held.row.id)).await? {
-            Outcome::Refused(refusal) => {
-                if refusal.code == "form_code_incorrect"
-                    && let Some(user) = &row.user_id
-                    && let Some(user) = users::store::find(&mut tx, user).await?
-                {
-                    failures::count(cx, &mut tx, &user, Failure::Code, WRONG_CODE).await?;
-                }
-                if refusal.code == "form_code_incorrect" && row.user_id.is_none() {
-                    audit::record(cx, &mut tx, told(WRONG_CODE, &row).failed());
-                }
-                return Ok(Err(refusal));
-            }
-            Outcome::Verified => {}
-        }
-        if row.user_id.is_none() {
-            // Proved, and nobody's: the code can be spent on a sign-up, once.
-            verification_store::set_status(&mut tx, &verification, "transferable").await?;
-            audit::record(cx, &mut tx, told("sign_in.email_address.verified", &row));
-            return Ok(Err(refuse::sign_up_if_missing_transfer()));
-        }
-        row.needs_new_password = strategy == Strategy::ResetPasswordEmailCode;
-        let done = finish(cx, &mut tx, &mut held, &mut row, strategy, strategy.proves()).await?;
-        Ok::<_, Error>(Ok((held, row, done)))
-    })?;
-    conclude(cx, outcome?).await
-}
-
 /// Takes the new password of an attempt that proved to own the address, and completes it where no second factor is due. The
 /// other sessions of the user end where that is asked for.
 ///
@@ -629,17 +482,13 @@ pub async fn reset_password(
         .user_id
         .clone()
         .ok_or_else(refuse::invalid_action_for_session)?;
-    let emails = identifiers::store::of_user(&mut view, &user_id).await?;
     let user = users::store::find(&mut view, &user_id)
         .await?
         .ok_or_else(refuse::authentication_invalid)?;
+    let found = list::load(&mut view, user).await?;
     drop(view);
-    let own: Vec<&str> = emails
-        .iter()
-        .map(|e| e.email_normal.as_str())
-        .chain(user.username.as_deref())
-        .collect();
-    password::verdict(cx, "password", new, &own).await??;
+    let user = &found.user;
+    password::verdict(cx, "password", new, &found.identifiers()).await??;
     // The password that is not trusted any more is no new one.
     if user.password_compromised
         && password::verify(cx, user.password_stored.as_deref(), new).await?
@@ -654,7 +503,8 @@ pub async fn reset_password(
         row.new_password_stored = Some(stored.clone());
         row.end_other_sessions = end_others;
         row.needs_new_password = false;
-        let done = finish(cx, &mut tx, &mut held, &mut row, Strategy::ResetPasswordEmailCode, Strategy::ResetPasswordEmailCode.proves()).await?;
+        let by = row.first_factor_strategy.as_deref().and_then(Strategy::parse).unwrap_or(Strategy::ResetPasswordEmailCode);
+        let done = finish(cx, &mut tx, &mut held, &mut row, by, by.proves()).await?;
         Ok::<_, Error>((held, row, done))
     })?;
     conclude(cx, (held, row, done)).await

@@ -1,12 +1,12 @@
 //! The wire's sign-in (contract fapi §8.5).
-use super::factors::Factor;
+use super::factors::{Factor, second_factors};
 use super::flow::{Facts, status};
 use super::model::SignInRow;
 use super::wallet;
 use crate::cx::Cx;
 use crate::identifiers::resource::VerificationResource;
 use crate::strategies::{Proves, Strategy};
-use crate::users::model::UserRow;
+use crate::users::ops::list::Found;
 use crate::users::resource::image_url;
 use crate::verifications::model::VerificationRow;
 use schemars::JsonSchema;
@@ -16,20 +16,26 @@ use serde::Serialize;
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(rename = "SignInFactor")]
 pub struct FactorResource {
-    /// `password`, `email_code`.
+    /// `password`, `email_code`, `phone_code`, …
     pub strategy: &'static str,
-    /// The address, as it may be shown.
+    /// The address or number, as it may be shown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub safe_identifier: Option<String>,
     /// The address's id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub email_address_id: Option<String>,
+    /// The number's id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub phone_number_id: Option<String>,
     /// The wallet's id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub web3_wallet_id: Option<String>,
-    /// The user's primary address, or wallet.
+    /// The user's primary address, number or wallet.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub primary: Option<bool>,
+    /// Of the numbers that are a second factor, the one to offer first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub default: Option<bool>,
 }
 
 /// What may be shown of the user before a proof.
@@ -64,7 +70,7 @@ pub struct SignInResource {
     pub supported_second_factors: Option<Vec<FactorResource>>,
     /// The first factor under way; null before it is prepared.
     pub first_factor_verification: Option<VerificationResource>,
-    /// The second factor, once it is proved.
+    /// The second factor: the code that was sent, or what proved it.
     pub second_factor_verification: Option<VerificationResource>,
     /// What was given.
     pub identifier: Option<String>,
@@ -88,22 +94,49 @@ impl FactorResource {
             safe_identifier: None,
             email_address_id: None,
             web3_wallet_id: None,
+            phone_number_id: None,
             primary: None,
+            default: None,
         }
+    }
+    /// A code to an address or a number with this id.
+    #[must_use]
+    pub fn code(strategy: Strategy, id: &str, safe: &str, primary: bool) -> Self {
+        let mut way = Self {
+            safe_identifier: Some(safe.to_owned()),
+            primary: Some(primary),
+            ..Self::plain(strategy)
+        };
+        match strategy {
+            Strategy::PhoneCode | Strategy::ResetPasswordPhoneCode => {
+                way.phone_number_id = Some(id.to_owned());
+                way.default = Some(false);
+            }
+            Strategy::EmailCode
+            | Strategy::ResetPasswordEmailCode
+            | Strategy::Password
+            | Strategy::Passkey
+            | Strategy::Totp
+            | Strategy::BackupCode
+            | Strategy::Web3Metamask
+            | Strategy::Web3Base
+            | Strategy::Web3CoinbaseWallet
+            | Strategy::Web3OkxWallet
+            | Strategy::Web3Solana
+            | Strategy::Ticket
+            | Strategy::TrustedDevice => way.email_address_id = Some(id.to_owned()),
+        }
+        way
     }
 }
 
-/// The second factors that a user can prove.
-#[must_use]
-pub fn second_factors(user: &UserRow) -> Vec<FactorResource> {
-    let mut ways = Vec::new();
-    if user.totp_enabled {
-        ways.push(FactorResource::plain(Strategy::Totp));
-    }
-    if user.two_factor_enabled() && user.backup_code_enabled {
-        ways.push(FactorResource::plain(Strategy::BackupCode));
-    }
-    ways
+/// The verifications of an attempt that are under way or done.
+#[derive(Clone, Debug, Default)]
+pub struct Proofs {
+    /// Of the first factor.
+    pub first: Option<VerificationRow>,
+    /// Of the second factor.
+    pub second: Option<VerificationRow>,
 }
 
 impl SignInResource {
@@ -112,14 +145,18 @@ impl SignInResource {
     pub fn new(
         cx: &Cx,
         row: &SignInRow,
-        user: Option<&UserRow>,
+        found: Option<&Found>,
         factors: &[Factor],
-        verification: Option<&VerificationRow>,
+        proofs: &Proofs,
     ) -> Self {
+        let (user, verification) = (found.map(|f| &f.user), proofs.first.as_ref());
         let a = &cx.instance.settings.attributes;
         let mut supported_identifiers = Vec::new();
         if a.email_address.enabled() {
             supported_identifiers.push("email_address");
+        }
+        if a.phone_number.enabled() {
+            supported_identifiers.push("phone_number");
         }
         if a.username.enabled() {
             supported_identifiers.push("username");
@@ -142,16 +179,23 @@ impl SignInResource {
                 .then(|| VerificationResource::proved(Strategy::Password))
             });
         // What the user has is told after the first proof.
-        let supported_second_factors = user
+        let supported_second_factors = found
             .filter(|_| row.second_factor_required && row.first_factor_at.is_some())
             .map(second_factors);
-        let second_factor_verification = row
+        let by = row
             .second_factor_strategy
             .as_deref()
-            .and_then(Strategy::parse)
+            .and_then(Strategy::parse);
+        let second_factor_verification = match by {
             // A passkey that was both is shown as the first one only (contract fapi §8.5).
-            .filter(|by| by.proves() == Proves::Second && row.second_factor_at.is_some())
-            .map(VerificationResource::proved);
+            Some(by) if row.second_factor_at.is_some() && by.proves() == Proves::Second => {
+                Some(VerificationResource::proved(by))
+            }
+            _ => proofs
+                .second
+                .as_ref()
+                .map(|v| VerificationResource::otp(v, cx.now)),
+        };
         // An address of a wallet is public; whose it is, is not.
         let by_wallet = wallet::named(cx, row.identifier.as_deref()).is_some();
         let shown = user.filter(|_| {

@@ -12,14 +12,14 @@ pub async fn insert(tx: &mut Tx, sign_in: &SignInRow) -> Result<(), DbError> {
 
 pub async fn find(tx: &mut Tx, id: &SignInId) -> Result<Option<SignInRow>, DbError> {
     let tenant = tx.tenant().to_owned();
-    tx.first("SELECT instance_id, id, client_id, identifier, user_id, first_factor_id, first_factor_strategy, first_factor_at, needs_new_password, new_password_stored, end_other_sessions, second_factor_required, second_factor_strategy, second_factor_at, client_trust_required, client_trust_id, client_trust_at, sign_up_if_missing, created_session_id, abandon_at, created_at, updated_at FROM sign_ins WHERE instance_id = ? AND id = ?", params![tenant, id]).await
+    tx.first("SELECT instance_id, id, client_id, identifier, user_id, first_factor_id, first_factor_strategy, first_factor_at, needs_new_password, new_password_stored, end_other_sessions, second_factor_required, second_factor_id, second_factor_strategy, second_factor_at, client_trust_required, client_trust_id, client_trust_at, sign_up_if_missing, created_session_id, abandon_at, created_at, updated_at FROM sign_ins WHERE instance_id = ? AND id = ?", params![tenant, id]).await
 }
 
 /// Writes what can change. Called under the client's lock.
 pub async fn update(tx: &mut Tx, s: &SignInRow) -> Result<(), DbError> {
     tx.run(
-        "UPDATE sign_ins SET identifier = ?, user_id = ?, first_factor_id = ?, first_factor_strategy = ?, first_factor_at = ?, needs_new_password = ?, new_password_stored = ?, end_other_sessions = ?, second_factor_required = ?, second_factor_strategy = ?, second_factor_at = ?, client_trust_required = ?, client_trust_id = ?, client_trust_at = ?, created_session_id = ?, updated_at = ? WHERE instance_id = ? AND id = ?",
-        params![s.identifier, s.user_id, s.first_factor_id, s.first_factor_strategy, s.first_factor_at, s.needs_new_password, s.new_password_stored, s.end_other_sessions, s.second_factor_required, s.second_factor_strategy, s.second_factor_at, s.client_trust_required, s.client_trust_id, s.client_trust_at, s.created_session_id, s.updated_at, s.instance_id, s.id],
+        "UPDATE sign_ins SET identifier = ?, user_id = ?, first_factor_id = ?, first_factor_strategy = ?, first_factor_at = ?, needs_new_password = ?, new_password_stored = ?, end_other_sessions = ?, second_factor_required = ?, second_factor_id = ?, second_factor_strategy = ?, second_factor_at = ?, client_trust_required = ?, client_trust_id = ?, client_trust_at = ?, created_session_id = ?, updated_at = ? WHERE instance_id = ? AND id = ?",
+        params![s.identifier, s.user_id, s.first_factor_id, s.first_factor_strategy, s.first_factor_at, s.needs_new_password, s.new_password_stored, s.end_other_sessions, s.second_factor_required, s.second_factor_id, s.second_factor_strategy, s.second_factor_at, s.client_trust_required, s.client_trust_id, s.client_trust_at, s.created_session_id, s.updated_at, s.instance_id, s.id],
     )
     .await
     .map(drop)

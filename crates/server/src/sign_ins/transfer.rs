@@ -8,7 +8,9 @@ use crate::clients::ops::{self as clients, Held};
 use crate::clients::store as client_store;
 use crate::cx::Cx;
 use crate::identifiers;
-use crate::identifiers::email::EmailAddress;
+use crate::identifiers::contact::Contact;
+use crate::identifiers::phones;
+use crate::identifiers::phones::model::PhoneRow;
 use crate::strategies::Strategy;
 use crate::verifications::store as verification_store;
 use usher_db::Tx;
@@ -16,7 +18,7 @@ use usher_types::error::codes as refuse;
 use usher_types::id::SignUpId;
 use usher_types::{Error, Result};
 
-/// Takes over a sign-up whose address turned out to be an existing user's and was proved by a code.
+/// Takes over a sign-up whose address or number turned out to be an existing user's and was proved by a code.
 ///
 /// # Errors
 /// 400 `account_transfer_invalid` where there is none.
@@ -25,20 +27,30 @@ pub async fn transfer(cx: &Cx) -> Result<SignInResource> {
         .client
         .as_ref()
         .ok_or_else(refuse::account_transfer_invalid)?;
-    if !cx.instance.settings.email_signs_in() {
-        return Err(refuse::strategy_for_user_invalid().into());
-    }
     let (held, row, done) = usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
         let mut held = clients::hold(&mut tx, client).await?;
         let sign_up: SignUpId = held.row.sign_up_id.clone().ok_or_else(refuse::account_transfer_invalid)?;
-        let (address, verification) = crate::sign_ups::ops::transferable(cx, &mut tx, &sign_up, &held.row.id).await?.ok_or_else(refuse::account_transfer_invalid)?;
-        let email = identifiers::store::claimed(&mut tx, address.as_str()).await?.ok_or_else(refuse::account_transfer_invalid)?;
+        let (contact, verification) = crate::sign_ups::verify::transferable(cx, &mut tx, &sign_up, &held.row.id).await?.ok_or_else(refuse::account_transfer_invalid)?;
+        let settings = &cx.instance.settings;
+        let (strategy, signs_in) = match &contact {
+            Contact::Email(_) => (Strategy::EmailCode, settings.email_signs_in()),
+            Contact::Phone(_) => (Strategy::PhoneCode, settings.phone_signs_in()),
+        };
+        if !signs_in {
+            return Err(refuse::strategy_for_user_invalid().into());
+        }
+        let owner = match &contact {
+            Contact::Email(address) => identifiers::store::claimed(&mut tx, address.as_str()).await?.map(|e| e.user_id),
+            // A second factor proves no first one, by whichever door it comes.
+            Contact::Phone(number) => phones::store::claimed(&mut tx, number.as_str()).await?.filter(PhoneRow::is_first_factor).map(|p| p.user_id),
+        };
+        let owner = owner.ok_or_else(refuse::account_transfer_invalid)?;
         if !verification_store::take_transfer(&mut tx, &verification).await? {
             return Err(refuse::account_transfer_invalid().into());
         }
         let mut row = SignInRow {
-            identifier: Some(address.as_str().to_owned()),
-            user_id: Some(email.user_id),
+            identifier: Some(contact.as_str().to_owned()),
+            user_id: Some(owner),
             first_factor_id: Some(verification),
             ..fresh(cx, &held)
         };
@@ -46,17 +58,17 @@ pub async fn transfer(cx: &Cx) -> Result<SignInResource> {
         audit::record(cx, &mut tx, told("sign_in.transfer.completed", &row));
         // It may have to go on with a new password.
         client_store::set_sign_in(&mut tx, &held.row.id, Some(&row.id), cx.now).await?;
-        let done = finish(cx, &mut tx, &mut held, &mut row, Strategy::EmailCode, Strategy::EmailCode.proves()).await?;
+        let done = finish(cx, &mut tx, &mut held, &mut row, strategy, strategy.proves()).await?;
         Ok::<_, Error>((held, row, done))
     })?;
     conclude(cx, (held, row, done)).await
 }
 
-/// The address that an unknown-identifier attempt proved, for a sign-up by transfer; consumed.
+/// The address or number that an unknown-identifier attempt proved, for a sign-up by transfer; consumed.
 ///
 /// # Errors
 /// The database's.
-pub async fn take_transferable(cx: &Cx, tx: &mut Tx, held: &Held) -> Result<Option<EmailAddress>> {
+pub async fn take_transferable(cx: &Cx, tx: &mut Tx, held: &Held) -> Result<Option<Contact>> {
     let Some(id) = &held.row.sign_in_id else {
         return Ok(None);
     };
@@ -66,13 +78,13 @@ pub async fn take_transferable(cx: &Cx, tx: &mut Tx, held: &Held) -> Result<Opti
     else {
         return Ok(None);
     };
-    let (Some(verification), Some(address)) = (
+    let (Some(verification), Some(contact)) = (
         &row.first_factor_id,
-        row.identifier.as_deref().and_then(EmailAddress::parse),
+        row.identifier.as_deref().and_then(Contact::stored),
     ) else {
         return Ok(None);
     };
     Ok(verification_store::take_transfer(tx, verification)
         .await?
-        .then_some(address))
+        .then_some(contact))
 }

@@ -1,6 +1,6 @@
 //! `/v1/sign_ups/{id}` of the Backend API (contract bapi §2.12).
 use super::model::SignUpRow;
-use super::resource::{SignUpResource, wallet_strategies};
+use super::resource::{Proofs, SignUpResource, wallet_strategies};
 use super::{flow, store};
 use crate::audit::{self, Event};
 use crate::cx::Cx;
@@ -56,7 +56,7 @@ async fn show(cx: &Cx, call: &Call) -> Result<Reply> {
     Reply::json(&server(
         cx,
         &row,
-        &SignUpResource::new(cx, &row, None, None),
+        &SignUpResource::new(cx, &row, &Proofs::default()),
     )?)
 }
 
@@ -79,6 +79,6 @@ async fn update(cx: &Cx, call: &Call) -> Result<Reply> {
     Reply::json(&server(
         cx,
         &row,
-        &SignUpResource::new(cx, &row, None, None),
+        &SignUpResource::new(cx, &row, &Proofs::default()),
     )?)
 }

@@ -1,14 +1,16 @@
 //! `/v1/client/sign_ups` (contract fapi §8.6).
 use super::ops;
 use super::resource::SignUpResource;
+use super::verify::{self, Proof};
 use super::wallet;
 use crate::captcha::ops::{self as captcha, Door};
 use crate::clients::fapi::envelope;
 use crate::cx::Cx;
 use crate::handler;
+use crate::identifiers::contact::Channel;
 use crate::route::{Call, Guard, Op, Reply};
 use crate::strategies::Strategy;
-use usher_http::form::{Field, flag, object, secret, text};
+use usher_http::form::{Field, flag, object, secret, text, word};
 use usher_types::Result;
 use usher_types::error::codes as refuse;
 
@@ -32,7 +34,11 @@ const FIELDS: &[Field] = &[
     text("captcha_widget_type", 32),
     text("captcha_error", 256),
 ];
-const PREPARE: &[Field] = &[text("strategy", 64).required(), text("redirect_url", 4096)];
+const PREPARE: &[Field] = &[
+    text("strategy", 64).required(),
+    text("redirect_url", 4096),
+    word("channel", Channel::WORDS),
+];
 const ATTEMPT: &[Field] = &[
     text("strategy", 64).required(),
     text("code", 32),
@@ -87,7 +93,7 @@ pub const OPS: &[Op] = &[
     .envelopes::<SignUpResource>(),
 ];
 
-/// The strategy of a request: codes by mail and signatures of wallets verify a sign-up's fields.
+/// The strategy of a request: codes and signatures of wallets verify a sign-up's fields.
 fn strategy(call: &Call) -> Result<Strategy> {
     let word = call.form.text("strategy").unwrap_or_default();
     Ok(Strategy::parse(word)
@@ -132,7 +138,8 @@ async fn prepare(cx: &Cx, call: &Call) -> Result<Reply> {
     let sign_up = if strategy.chain().is_some() {
         wallet::prepare(cx, id, strategy).await?
     } else {
-        ops::prepare(cx, id, strategy).await?
+        let channel = call.form.text("channel").and_then(Channel::parse);
+        verify::prepare(cx, id, strategy, channel.unwrap_or_default()).await?
     };
     envelope(cx, sign_up).await
 }
@@ -148,10 +155,6 @@ async fn attempt(cx: &Cx, call: &Call) -> Result<Reply> {
         let signature = need("signature")?;
         return envelope(cx, wallet::attempt(cx, id, strategy, signature).await?).await;
     }
-    if strategy != Strategy::EmailCode {
-        return Err(refuse::verification_strategy_invalid()
-            .at("strategy")
-            .into());
-    }
-    envelope(cx, ops::attempt(cx, id, need("code")?).await?).await
+    Proof::by(strategy)?;
+    envelope(cx, verify::attempt(cx, id, strategy, need("code")?).await?).await
 }

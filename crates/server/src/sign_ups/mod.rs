@@ -12,4 +12,5 @@ pub mod model;
 pub mod ops;
 pub mod resource;
 pub mod store;
+pub mod verify;
 mod wallet;

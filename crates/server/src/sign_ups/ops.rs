@@ -1,7 +1,7 @@
 //! Use cases of sign-ups. Each: read, slow work, one write transaction, announce after the commit.
 use super::flow::{self, Status};
 use super::model::{LIFE_MS, SignUpRow};
-use super::resource::SignUpResource;
+use super::resource::{Proofs, SignUpResource};
 use super::store;
 use super::wallet;
 use crate::access::ops::{self as access, Door};
@@ -10,25 +10,27 @@ use crate::clients::ops::{self as clients, Held};
 use crate::clients::store as client_store;
 use crate::cx::Cx;
 use crate::identifiers;
+use crate::identifiers::contact::{Channel, Contact};
 use crate::identifiers::email::EmailAddress;
+use crate::identifiers::phones::number::PhoneNumber;
+use crate::identifiers::phones::{self, reach};
 use crate::identifiers::wallets;
 use crate::identifiers::wallets::model::Wallet;
-use crate::instances::settings::{Presence, SignUpMode};
+use crate::instances::settings::SignUpMode;
 use crate::sessions;
 use crate::strategies::Strategy;
 use crate::tickets;
 use crate::tickets::model::Kind;
 use crate::users;
 use crate::users::model::normal_username;
-use crate::users::ops::create::{NewEmail, NewUser, NewWallet, check_username};
+use crate::users::ops::create::{NewEmail, NewPhone, NewUser, NewWallet, check_username};
 use crate::users::password;
-use crate::verifications::ops::{self as codes, Delivery, Outcome};
 use crate::verifications::store as verification_store;
 use crate::waitlist;
 use usher_db::Tx;
 use usher_http::form::{Form, Patch};
 use usher_types::error::codes as refuse;
-use usher_types::id::{ClientId, SignUpId, VerificationId};
+use usher_types::id::{ClientId, SignUpId};
 use usher_types::{ApiError, Error, Result};
 
 /// The fields of a request, checked against the settings; a password is hashed already.
@@ -36,6 +38,7 @@ use usher_types::{ApiError, Error, Result};
 struct Given {
     email: Patch<EmailAddress>,
     wallet: Patch<Wallet>,
+    phone: Patch<PhoneNumber>,
     username: Patch<String>,
     first_name: Patch<String>,
     last_name: Patch<String>,
@@ -57,7 +60,7 @@ async fn given(cx: &Cx, form: &Form, before: Option<&SignUpRow>) -> Result<Given
         ("first_name", a.first_name),
         ("last_name", a.last_name),
         ("password", a.password),
-        ("phone_number", Presence::Off),
+        ("phone_number", a.phone_number),
         ("web3_wallet", a.wallets()),
     ];
     for (name, presence) in offered {
@@ -87,6 +90,22 @@ async fn given(cx: &Cx, form: &Form, before: Option<&SignUpRow>) -> Result<Given
             Err(e) => faults.push(e),
         }
     }
+    let phone = match form.patch("phone_number") {
+        Patch::Set(text) => match PhoneNumber::parse(&text, &settings.sms.default_country) {
+            Some(number) => Patch::Set(number),
+            None => {
+                faults.push(refuse::form_param_format_invalid("phone number").at("phone_number"));
+                Patch::Absent
+            }
+        },
+        Patch::Null => Patch::Null,
+        Patch::Absent => Patch::Absent,
+    };
+    if let Patch::Set(number) = &phone
+        && let Err(e) = reach::check(cx, number, Channel::Sms)
+    {
+        faults.push(e.at("phone_number"));
+    }
     let username = match form.patch("username") {
         Patch::Set(text) => match check_username(settings, &text) {
             Ok(name) => Patch::Set(name),
@@ -104,6 +123,10 @@ async fn given(cx: &Cx, form: &Form, before: Option<&SignUpRow>) -> Result<Given
         ];
         own.extend(before.and_then(|b| b.email_address.as_deref()));
         own.extend(before.and_then(|b| b.username.as_deref()));
+        own.extend(before.and_then(|b| b.phone_number.as_deref()));
+        if let Patch::Set(number) = &phone {
+            own.push(number.as_str());
+        }
         if let Err(e) = password::verdict(cx, "password", text, &own).await? {
             faults.push(e);
         }
@@ -118,6 +141,7 @@ async fn given(cx: &Cx, form: &Form, before: Option<&SignUpRow>) -> Result<Given
     Ok(Given {
         email,
         wallet,
+        phone,
         username,
         first_name: form.patch("first_name"),
         last_name: form.patch("last_name"),
@@ -150,21 +174,17 @@ pub(super) fn check_mode(cx: &Cx, invited: bool) -> Result<()> {
 }
 
 pub(super) async fn resource(cx: &Cx, tx: &mut Tx, row: &SignUpRow) -> Result<SignUpResource> {
-    let verification = match &row.email_verification_id {
-        Some(id) => verification_store::find(tx, id).await?,
-        None => None,
-    };
-    let by_wallet = match &row.web3_verification_id {
-        Some(id) => verification_store::find(tx, id).await?,
-        None => None,
-    };
-    let by_wallet = by_wallet.as_ref();
-    Ok(SignUpResource::new(
-        cx,
-        row,
-        verification.as_ref(),
-        by_wallet,
-    ))
+    let mut proofs = Proofs::default();
+    if let Some(id) = &row.email_verification_id {
+        proofs.email = verification_store::find(tx, id).await?;
+    }
+    if let Some(id) = &row.phone_verification_id {
+        proofs.phone = verification_store::find(tx, id).await?;
+    }
+    if let Some(id) = &row.web3_verification_id {
+        proofs.wallet = verification_store::find(tx, id).await?;
+    }
+    Ok(SignUpResource::new(cx, row, &proofs))
 }
 
 /// The client's open attempt, for its resource; `None` once it is over.
@@ -213,17 +233,23 @@ pub async fn show(cx: &Cx, id: &str) -> Result<SignUpResource> {
 
 /// Refuses an address that may not join. An attempt without one is held when it would complete: the address may follow.
 pub(super) async fn check_access(cx: &Cx, tx: &mut Tx, row: &SignUpRow) -> Result<()> {
+    let address = row.email_address.as_deref().and_then(EmailAddress::parse);
+    let number = row.phone_number.as_deref().and_then(PhoneNumber::stored);
     let wallet = row.web3_wallet.as_deref().and_then(Wallet::parse);
     if let Some(wallet) = &wallet {
         access::check_wallet(cx, tx, wallet, Door::Join).await?;
     }
-    match row.email_address.as_deref().and_then(EmailAddress::parse) {
-        Some(address) => access::check(cx, tx, &address, Door::Join).await,
-        None if wallet.is_none() && flow::is_ready(row, &cx.instance.settings) => {
-            Ok(access::check_nameless(cx)?)
-        }
-        None => Ok(()),
+    if let Some(address) = &address {
+        access::check(cx, tx, address, Door::Join).await?;
     }
+    if let Some(number) = &number {
+        access::check_number(cx, tx, number, Door::Join).await?;
+    }
+    let nameless = address.is_none() && number.is_none();
+    if nameless && flow::is_ready(row, &cx.instance.settings) {
+        access::check_nameless(cx)?;
+    }
+    Ok(())
 }
 
 /// Refuses taken identifiers. Where enumeration protection is on a taken address is not told of here: whoever proves to
@@ -244,6 +270,12 @@ async fn check_free(cx: &Cx, tx: &mut Tx, row: &SignUpRow) -> Result<()> {
             .is_some()
     {
         faults.push(refuse::identifier_taken("web3_wallet"));
+    }
+    if let Some(number) = &row.phone_number
+        && !cx.instance.settings.enumeration_protection
+        && phones::store::claimed(tx, number).await?.is_some()
+    {
+        faults.push(refuse::identifier_taken("phone_number"));
     }
     if let Some(name) = &row.username
         && users::store::by_username(tx, &normal_username(name))
@@ -269,6 +301,16 @@ fn apply(cx: &Cx, row: &mut SignUpRow, given: &Given) {
         row.email_address = email;
         row.email_verified = false;
         row.email_verification_id = None;
+    }
+    let phone = match &given.phone {
+        Patch::Absent => row.phone_number.clone(),
+        Patch::Null => None,
+        Patch::Set(number) => Some(number.as_str().to_owned()),
+    };
+    if phone != row.phone_number {
+        row.phone_number = phone;
+        row.phone_verified = false;
+        row.phone_verification_id = None;
     }
     row.username = given.username.clone().over(row.username.take());
     row.first_name = given.first_name.clone().over(row.first_name.take());
@@ -360,6 +402,9 @@ pub async fn create(cx: &Cx, form: &Form) -> Result<SignUpResource> {
             legal_accepted_at: None,
             email_verification_id: None,
             email_verified: false,
+            phone_number: None,
+            phone_verification_id: None,
+            phone_verified: false,
             created_user_id: None,
             created_session_id: None,
             abandon_at: cx.now.plus_ms(LIFE_MS),
@@ -372,9 +417,16 @@ pub async fn create(cx: &Cx, form: &Form) -> Result<SignUpResource> {
         apply(cx, &mut row, &given);
         take_invitation(cx, &mut tx, &mut row, ticket).await?;
         if transfer && row.ticket_id.is_none() {
-            let address = crate::sign_ins::transfer::take_transferable(cx, &mut tx, &held).await?.ok_or_else(refuse::account_transfer_invalid)?;
-            row.email_address = Some(address.as_str().to_owned());
-            row.email_verified = true;
+            match crate::sign_ins::transfer::take_transferable(cx, &mut tx, &held).await?.ok_or_else(refuse::account_transfer_invalid)? {
+                Contact::Email(address) => {
+                    row.email_address = Some(address.as_str().to_owned());
+                    row.email_verified = true;
+                }
+                Contact::Phone(number) => {
+                    row.phone_number = Some(number.as_str().to_owned());
+                    row.phone_verified = true;
+                }
+            }
         }
         check_free(cx, &mut tx, &row).await?;
         store::insert(&mut tx, &row).await?;
@@ -472,6 +524,15 @@ pub(super) async fn finish(
         .and_then(Strategy::parse)
         .map(Strategy::word);
     let wallet = row.web3_wallet.as_deref().and_then(Wallet::parse);
+    let phones = row
+        .phone_number
+        .as_deref()
+        .and_then(PhoneNumber::stored)
+        .map(|number| NewPhone {
+            number,
+            verified_by: Some(Strategy::PhoneCode.word()),
+            reserved: false,
+        });
     let new = NewUser {
         wallets: wallet
             .zip(by_wallet)
@@ -487,6 +548,7 @@ pub(super) async fn finish(
         last_name: row.last_name.clone(),
         locale: row.locale.clone(),
         emails: emails.into_iter().collect(),
+        phones: phones.into_iter().collect(),
         password_stored: row.password_stored.clone(),
         unsafe_metadata,
         public_metadata,
@@ -501,7 +563,8 @@ pub(super) async fn finish(
         Some(by_wallet) => by_wallet,
         None if row.password_stored.is_some() => Strategy::Password.word(),
         None if row.ticket_id.is_some() => Strategy::Ticket.word(),
-        None => Strategy::EmailCode.word(),
+        None if row.email_address.is_some() => Strategy::EmailCode.word(),
+        None => Strategy::PhoneCode.word(),
     };
     let session = sessions::ops::complete(cx, tx, held, &user, strategy).await?;
     let event = told("sign_up.completed", row).user(&user.id);
@@ -525,82 +588,4 @@ pub(super) async fn conclude(
     clients::announce(cx, held, changed);
     let mut tx = cx.read().await?;
     resource(cx, &mut tx, row).await
-}
-
-/// Sends a code to the attempt's address.
-///
-/// # Errors
-/// 400 for other strategies and where there is no address; 429 for a second code too soon.
-pub async fn prepare(cx: &Cx, id: &str, strategy: Strategy) -> Result<SignUpResource> {
-    if strategy != Strategy::EmailCode {
-        return Err(refuse::verification_strategy_invalid()
-            .at("strategy")
-            .into());
-    }
-    let row = usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
-        let (_held, mut row) = current(cx, &mut tx, id).await?;
-        if row.email_verified {
-            return Err(refuse::verification_already_verified().into());
-        }
-        let address = row.email_address.as_deref().and_then(EmailAddress::parse).ok_or_else(|| refuse::form_param_missing("email_address").at("email_address"))?;
-        let previous = row.email_verification_id.clone();
-        let verification = codes::start_email_code(cx, &mut tx, Strategy::EmailCode.word(), &address, previous.as_ref(), Delivery::Send(row.locale.as_deref())).await?;
-        row.email_verification_id = Some(verification.id);
-        row.updated_at = cx.now;
-        store::update(&mut tx, &row).await?;
-        audit::record(cx, &mut tx, told("sign_up.email_address.verification.code_sent", &row));
-        Ok::<_, Error>(row)
-    })?;
-    let mut tx = cx.read().await?;
-    resource(cx, &mut tx, &row).await
-}
-
-/// Tries the code. Where the address became another user's meanwhile, the proof can be spent on a sign-in by transfer.
-///
-/// # Errors
-/// 422 when it is wrong, 400 when it is spent or was never sent; 422 `form_identifier_exists`.
-pub async fn attempt(cx: &Cx, id: &str, code: &str) -> Result<SignUpResource> {
-    let outcome = usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
-        let (mut held, mut row) = current(cx, &mut tx, id).await?;
-        check_mode(cx, row.ticket_id.is_some())?;
-        check_access(cx, &mut tx, &row).await?;
-        let verification = row.email_verification_id.clone().ok_or_else(refuse::verification_missing)?;
-        if let Outcome::Refused(refusal) = codes::attempt(cx, &mut tx, &verification, code, Some(&held.row.id)).await? {
-            if refusal.code == "form_code_incorrect" {
-                audit::record(cx, &mut tx, told("sign_up.email_address.verification.code_attempt_invalid", &row).failed());
-            }
-            return Ok(Err(refusal));
-        }
-        audit::record(cx, &mut tx, told("sign_up.email_address.verified", &row));
-        if identifiers::store::claimed(&mut tx, row.email_address.as_deref().unwrap_or_default()).await?.is_some() {
-            verification_store::set_status(&mut tx, &verification, "transferable").await?;
-            return Ok(Err(refuse::identifier_taken("email_address")));
-        }
-        row.email_verified = true;
-        row.updated_at = cx.now;
-        store::update(&mut tx, &row).await?;
-        let changed = finish(cx, &mut tx, &mut held, &mut row).await?;
-        Ok::<_, Error>(Ok((held, row, changed)))
-    })?;
-    let (held, row, changed) = outcome?;
-    conclude(cx, &held, &row, changed).await
-}
-
-/// The proved address of a sign-up that turned out to be an existing user's.
-///
-/// # Errors
-/// The database's.
-pub async fn transferable(
-    cx: &Cx,
-    tx: &mut Tx,
-    id: &SignUpId,
-    client: &ClientId,
-) -> Result<Option<(EmailAddress, VerificationId)>> {
-    let Some(row) = store::find(tx, id).await?.filter(|r| {
-        r.client_id == *client && flow::status(r, cx.now) == Status::MissingRequirements
-    }) else {
-        return Ok(None);
-    };
-    let address = row.email_address.as_deref().and_then(EmailAddress::parse);
-    Ok(address.zip(row.email_verification_id))
 }

@@ -30,8 +30,8 @@ pub struct FieldVerification {
 pub struct Verifications {
     /// Null before a code was asked for.
     pub email_address: Option<FieldVerification>,
-    /// None is served yet.
-    pub phone_number: Option<Value>,
+    /// Null before a code was asked for.
+    pub phone_number: Option<FieldVerification>,
     /// Null before a signature was asked for.
     pub web3_wallet: Option<FieldVerification>,
     /// None is served yet.
@@ -62,7 +62,7 @@ pub struct SignUpResource {
     pub username: Option<String>,
     /// Given address.
     pub email_address: Option<String>,
-    /// None is served yet.
+    /// Given number.
     pub phone_number: Option<String>,
     /// Given wallet.
     pub web3_wallet: Option<String>,
@@ -103,35 +103,40 @@ pub fn wallet_strategies(cx: &Cx, row: &SignUpRow) -> Vec<&'static str> {
     ways.map_or_else(Vec::new, Iterator::collect)
 }
 
+/// The verifications of an attempt's fields that are under way or done.
+#[derive(Clone, Debug, Default)]
+pub struct Proofs {
+    /// Of the address.
+    pub email: Option<VerificationRow>,
+    /// Of the number.
+    pub phone: Option<VerificationRow>,
+    /// Of the wallet.
+    pub wallet: Option<VerificationRow>,
+}
+
 impl SignUpResource {
-    /// From a row and its verification.
+    /// From a row and its verifications.
     #[must_use]
-    pub fn new(
-        cx: &Cx,
-        row: &SignUpRow,
-        verification: Option<&VerificationRow>,
-        by_wallet: Option<&VerificationRow>,
-    ) -> Self {
+    pub fn new(cx: &Cx, row: &SignUpRow, proofs: &Proofs) -> Self {
         let settings = &cx.instance.settings;
         let status = flow::status(row, cx.now);
         let done = status == flow::Status::Complete;
-        let email_address = verification.map(|v| FieldVerification {
-            verification: VerificationResource::otp(v, cx.now),
-            next_action: if row.email_verified {
-                ""
-            } else {
-                "needs_attempt"
-            },
-            supported_strategies: vec!["email_code"],
-        });
-        let web3_wallet = by_wallet.map(|v| FieldVerification {
-            verification: VerificationResource::otp(v, cx.now),
-            next_action: if row.web3_verified_by.is_some() {
-                ""
-            } else {
-                "needs_attempt"
-            },
+        let field = |row: &VerificationRow, verified: bool, by: Strategy| FieldVerification {
+            verification: VerificationResource::otp(row, cx.now),
+            next_action: if verified { "" } else { "needs_attempt" },
+            supported_strategies: vec![by.word()],
+        };
+        let email_address = proofs
+            .email
+            .as_ref()
+            .map(|v| field(v, row.email_verified, Strategy::EmailCode));
+        let phone_number = proofs
+            .phone
+            .as_ref()
+            .map(|v| field(v, row.phone_verified, Strategy::PhoneCode));
+        let web3_wallet = proofs.wallet.as_ref().map(|v| FieldVerification {
             supported_strategies: wallet_strategies(cx, row),
+            ..field(v, row.web3_verified_by.is_some(), Strategy::Web3Metamask)
         });
         Self {
             object: "sign_up_attempt",
@@ -147,13 +152,13 @@ impl SignUpResource {
             unverified_fields: flow::unverified(row),
             verifications: Verifications {
                 email_address,
-                phone_number: None,
+                phone_number,
                 web3_wallet,
                 external_account: None,
             },
             username: row.username.clone(),
             email_address: row.email_address.clone(),
-            phone_number: None,
+            phone_number: row.phone_number.clone(),
             web3_wallet: row.web3_wallet.clone(),
             password_enabled: row.password_stored.is_some(),
             has_password: row.password_stored.is_some(),

@@ -34,6 +34,10 @@ strategies! {
     EmailCode = "email_code",
     /// A code by mail that allows to set a new password, and nothing before that.
     ResetPasswordEmailCode = "reset_password_email_code",
+    /// A code to a telephone.
+    PhoneCode = "phone_code",
+    /// A code to a telephone that allows to set a new password, and nothing before that.
+    ResetPasswordPhoneCode = "reset_password_phone_code",
     /// A WebAuthn credential.
     Passkey = "passkey",
     /// A code of an authenticator app.
@@ -64,6 +68,8 @@ impl Strategy {
             Self::Password
             | Self::EmailCode
             | Self::ResetPasswordEmailCode
+            | Self::PhoneCode
+            | Self::ResetPasswordPhoneCode
             | Self::Passkey
             | Self::Ticket
             | Self::Web3Metamask
@@ -77,12 +83,56 @@ impl Strategy {
         }
     }
 
+    /// It can be a second factor: nothing else, or a code to a number that is reserved for that.
+    #[must_use]
+    pub fn is_second_factor(self) -> bool {
+        match self {
+            Self::Totp | Self::BackupCode | Self::PhoneCode => true,
+            Self::Password
+            | Self::EmailCode
+            | Self::ResetPasswordEmailCode
+            | Self::ResetPasswordPhoneCode
+            | Self::Passkey
+            | Self::Web3Metamask
+            | Self::Web3Base
+            | Self::Web3CoinbaseWallet
+            | Self::Web3OkxWallet
+            | Self::Web3Solana
+            | Self::Ticket
+            | Self::TrustedDevice => false,
+        }
+    }
+
+    /// It allows to set a new password, and nothing before that.
+    #[must_use]
+    pub fn resets_password(self) -> bool {
+        match self {
+            Self::ResetPasswordEmailCode | Self::ResetPasswordPhoneCode => true,
+            Self::Password
+            | Self::EmailCode
+            | Self::PhoneCode
+            | Self::Passkey
+            | Self::Totp
+            | Self::BackupCode
+            | Self::Web3Metamask
+            | Self::Web3Base
+            | Self::Web3CoinbaseWallet
+            | Self::Web3OkxWallet
+            | Self::Web3Solana
+            | Self::Ticket
+            | Self::TrustedDevice => false,
+        }
+    }
+
     /// The `object` of its verification on the wire (contract fapi §8.4).
     #[must_use]
     pub fn verification_object(self) -> &'static str {
         match self {
             Self::Password => "verification_password",
-            Self::EmailCode | Self::ResetPasswordEmailCode => "verification_otp",
+            Self::EmailCode
+            | Self::ResetPasswordEmailCode
+            | Self::PhoneCode
+            | Self::ResetPasswordPhoneCode => "verification_otp",
             Self::Passkey => "verification_passkey",
             Self::Totp => "verification_totp",
             Self::BackupCode => "verification_backup_code",
@@ -108,6 +158,8 @@ impl Strategy {
             Self::Password
             | Self::EmailCode
             | Self::ResetPasswordEmailCode
+            | Self::PhoneCode
+            | Self::ResetPasswordPhoneCode
             | Self::Passkey
             | Self::Totp
             | Self::BackupCode

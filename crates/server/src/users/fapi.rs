@@ -1,6 +1,6 @@
 //! `/v1/me` (contract fapi §8.3).
 use super::model::normal_username;
-use super::ops::create::{check_username, refresh};
+use super::ops::create::check_username;
 use super::resource::{Audience, UserResource};
 use super::{ops, store};
 use crate::audit::{self, Event};
@@ -11,7 +11,7 @@ use crate::messages;
 use crate::reverifications::ops as reverifications;
 use crate::route::{Call, Guard, Op, Reply};
 use crate::sessions;
-use serde_json::{Value, json};
+use serde_json::json;
 use usher_http::form::{Field, Patch, flag, object, secret, text};
 use usher_types::error::codes as refuse;
 use usher_types::id::UserId;
@@ -82,21 +82,7 @@ pub const OPS: &[Op] = &[
     )
     .fields(REMOVE_PASSWORD)
     .envelopes::<UserResource>(),
-    Op::fapi(
-        "GET",
-        "/v1/me/phone_numbers",
-        "getPhoneNumbers",
-        Guard::SignedIn,
-        handler!(none),
-    )
-    .answers::<Vec<Value>>(),
 ];
-
-/// A kind of identifier that no user of this version has: the list is empty, truly.
-async fn none(cx: &Cx, _: &Call) -> Result<Reply> {
-    sessions::ops::acting(cx).await?;
-    Reply::json(&Vec::<Value>::new())
-}
 
 async fn metadata(cx: &Cx, call: &Call) -> Result<Reply> {
     let (_, user) = sessions::ops::acting(cx).await?;
@@ -196,12 +182,6 @@ async fn change(cx: &Cx, id: &UserId, call: &Call) -> Result<()> {
                 .into());
         }
     }
-    let phone = "primary_phone_number_id";
-    if form.text(phone).is_some() {
-        return Err(refuse::resource_not_found("identification")
-            .at(phone)
-            .into());
-    }
     let username = match form.patch("username") {
         Patch::Set(text) => Patch::Set(check_username(settings, &text)?),
         other => other,
@@ -209,13 +189,13 @@ async fn change(cx: &Cx, id: &UserId, call: &Call) -> Result<()> {
     usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
         let mut found = ops::list::hold(&mut tx, id).await?;
         let before = found.user.clone();
-        let nameless = found.emails.is_empty() && !ops::ways::by_wallet(settings, &found);
+        let nameless = found.emails.is_empty() && found.phones.is_empty() && !ops::ways::by_wallet(settings, &found);
         if let Some(primary) = form.text("primary_web3_wallet_id") {
             let wallet = found.wallets.iter().find(|w| w.id.as_str() == primary && w.is_verified());
             let wallet = wallet.ok_or_else(|| refuse::resource_not_found("wallet").at("primary_web3_wallet_id"))?;
             found.user.primary_web3_wallet_id = Some(wallet.id.clone());
         }
-        let ops::list::Found { mut user, emails, wallets, .. } = found;
+        let user = &mut found.user;
         user.first_name = form.patch("first_name").over(user.first_name.take());
         user.last_name = form.patch("last_name").over(user.last_name.take());
         user.username = username.clone().over(user.username.take());
@@ -229,18 +209,23 @@ async fn change(cx: &Cx, id: &UserId, call: &Call) -> Result<()> {
             return Err(refuse::last_required_identification_deletion_failed().into());
         }
         if let Some(primary) = form.text("primary_email_address_id") {
-            let found = emails.iter().find(|e| e.id.as_str() == primary && e.is_verified());
-            let found = found.ok_or_else(|| refuse::resource_not_found("email address").at("primary_email_address_id"))?;
-            user.primary_email_address_id = Some(found.id.clone());
+            let email = found.emails.iter().find(|e| e.id.as_str() == primary && e.is_verified());
+            let email = email.ok_or_else(|| refuse::resource_not_found("email address").at("primary_email_address_id"))?;
+            user.primary_email_address_id = Some(email.id.clone());
+        }
+        if let Some(primary) = form.text("primary_phone_number_id") {
+            let phone = found.phones.iter().find(|p| p.id.as_str() == primary && p.is_verified());
+            let phone = phone.ok_or_else(|| refuse::resource_not_found("phone number").at("primary_phone_number_id"))?;
+            user.primary_phone_number_id = Some(phone.id.clone());
         }
         let metadata = ops::metadata::Metadata { open: form.object("unsafe_metadata").cloned(), ..Default::default() };
-        ops::metadata::apply(&mut user, &metadata, ops::metadata::How::Replace)?;
+        ops::metadata::apply(user, &metadata, ops::metadata::How::Replace)?;
         user.updated_at = cx.now;
-        refresh(&mut user, &emails, &wallets);
-        store::update(&mut tx, &user).await.map_err(|e| if e.is_unique() { Error::from(refuse::identifier_taken("username")) } else { e.into() })?;
-        audit::record(cx, &mut tx, Event::new("user.updated").user(id).changed(user.differs_from(&before)));
-        let old = emails.iter().find(|e| before.primary_email_address_id.as_ref() == Some(&e.id));
-        messages::ops::primary_changed(cx, &mut tx, &user, old).await?;
+        found.refresh();
+        store::update(&mut tx, &found.user).await.map_err(|e| if e.is_unique() { Error::from(refuse::identifier_taken("username")) } else { e.into() })?;
+        audit::record(cx, &mut tx, Event::new("user.updated").user(id).changed(found.user.differs_from(&before)));
+        let old = found.emails.iter().find(|e| before.primary_email_address_id.as_ref() == Some(&e.id));
+        messages::ops::primary_changed(cx, &mut tx, &found.user, old).await?;
         Ok::<_, Error>(())
     })
 }

@@ -19,6 +19,10 @@ row! {
         pub locale: Option<String>,
         pub primary_email_address_id: Option<IdentificationId>,
         pub primary_email_normal: Option<String>,
+        pub primary_phone_number_id: Option<IdentificationId>,
+        pub primary_phone_number: Option<String>,
+        /// Numbers that the user has, so that who has none costs no look.
+        pub phone_number_count: i64,
         pub password_stored: Option<String>,
         pub password_updated_at: Option<Timestamp>,
         pub password_compromised: bool,
@@ -31,6 +35,8 @@ row! {
         pub failed_attempts: i64,
         pub password_failures: i64,
         pub totp_enabled: bool,
+        /// A number is reserved for the second factor.
+        pub phone_second_factor: bool,
         pub backup_code_enabled: bool,
         pub mfa_enabled_at: Option<Timestamp>,
         pub mfa_disabled_at: Option<Timestamp>,
@@ -70,6 +76,9 @@ impl UserRow {
             locale: None,
             primary_email_address_id: None,
             primary_email_normal: None,
+            primary_phone_number_id: None,
+            primary_phone_number: None,
+            phone_number_count: 0,
             password_stored: None,
             password_updated_at: None,
             password_compromised: false,
@@ -82,6 +91,7 @@ impl UserRow {
             failed_attempts: 0,
             password_failures: 0,
             totp_enabled: false,
+            phone_second_factor: false,
             backup_code_enabled: false,
             mfa_enabled_at: None,
             mfa_disabled_at: None,
@@ -102,11 +112,12 @@ impl UserRow {
             web3_wallets: 0,
         }
     }
-    /// What the user is called by: the primary address, the username, the primary wallet.
+    /// What the user is called by: the primary address, the primary number, the username, the primary wallet.
     #[must_use]
     pub fn identifier(&self) -> Option<&str> {
         self.primary_email_normal
             .as_deref()
+            .or(self.primary_phone_number.as_deref())
             .or(self.username.as_deref())
             .or(self.primary_web3_wallet.as_deref())
     }
@@ -132,6 +143,10 @@ impl UserRow {
             (
                 "primary_web3_wallet_id",
                 self.primary_web3_wallet_id != before.primary_web3_wallet_id,
+            ),
+            (
+                "primary_phone_number_id",
+                self.primary_phone_number_id != before.primary_phone_number_id,
             ),
             ("password", self.password_stored != before.password_stored),
             (
@@ -185,13 +200,22 @@ impl UserRow {
     /// Sign-ins need a second factor. Backup codes alone are none: they stand in for another one, and run out.
     #[must_use]
     pub fn two_factor_enabled(&self) -> bool {
-        self.totp_enabled
+        self.totp_enabled || self.phone_second_factor
     }
     /// Notes which second factors there are now, and since when there are any, or none.
     pub fn set_second_factors(&mut self, totp: bool, backup_codes: bool, now: Timestamp) {
         let before = self.two_factor_enabled();
         self.totp_enabled = totp;
         self.backup_code_enabled = backup_codes;
+        self.note_second_factors(before, now);
+    }
+    /// The same, of numbers that are reserved for it.
+    pub fn set_phone_second_factor(&mut self, on: bool, now: Timestamp) {
+        let before = self.two_factor_enabled();
+        self.phone_second_factor = on;
+        self.note_second_factors(before, now);
+    }
+    fn note_second_factors(&mut self, before: bool, now: Timestamp) {
         match (before, self.two_factor_enabled()) {
             (false, true) => self.mfa_enabled_at = Some(now),
             (true, false) => self.mfa_disabled_at = Some(now),

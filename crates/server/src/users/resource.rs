@@ -1,6 +1,7 @@
 //! The wire's user: one shape for FAPI (no private metadata) and BAPI.
 use super::model::UserRow;
 use super::ops::list::Found;
+use crate::identifiers::phones::resource::PhoneResource;
 use crate::identifiers::resource::EmailResource;
 use crate::identifiers::wallets::resource::WalletResource;
 use crate::instances::Instance;
@@ -33,7 +34,7 @@ pub struct UserResource {
     pub has_image: bool,
     /// One of `email_addresses`.
     pub primary_email_address_id: Option<String>,
-    /// None is served yet.
+    /// One of `phone_numbers`.
     pub primary_phone_number_id: Option<String>,
     /// One of `web3_wallets`.
     pub primary_web3_wallet_id: Option<String>,
@@ -51,8 +52,8 @@ pub struct UserResource {
     pub mfa_disabled_at: Option<i64>,
     /// Oldest first.
     pub email_addresses: Vec<EmailResource>,
-    /// Empty.
-    pub phone_numbers: Vec<Value>,
+    /// Oldest first.
+    pub phone_numbers: Vec<PhoneResource>,
     /// Oldest first.
     pub web3_wallets: Vec<WalletResource>,
     /// Oldest first.
@@ -177,7 +178,10 @@ impl UserResource {
                 .primary_email_address_id
                 .as_ref()
                 .map(|id| id.as_str().to_owned()),
-            primary_phone_number_id: None,
+            primary_phone_number_id: user
+                .primary_phone_number_id
+                .as_ref()
+                .map(|id| id.as_str().to_owned()),
             primary_web3_wallet_id: user
                 .primary_web3_wallet_id
                 .as_ref()
@@ -189,7 +193,7 @@ impl UserResource {
             mfa_enabled_at: user.mfa_enabled_at.map(|t| t.0),
             mfa_disabled_at: user.mfa_disabled_at.map(|t| t.0),
             email_addresses: found.emails.iter().map(EmailResource::new).collect(),
-            phone_numbers: Vec::new(),
+            phone_numbers: found.phones.iter().map(PhoneResource::new).collect(),
             web3_wallets: found.wallets.iter().map(WalletResource::new).collect(),
             passkeys: found
                 .passkeys
@@ -238,7 +242,7 @@ pub struct PublicUserData {
     pub image_url: String,
     /// The user uploaded it.
     pub has_image: bool,
-    /// Primary address, username, or primary wallet.
+    /// Primary address, primary number, username, or primary wallet.
     pub identifier: String,
     /// `user_…`.
     pub user_id: String,

@@ -41,6 +41,8 @@ pub struct Search {
     pub email_addresses: Vec<String>,
     /// Has one of these wallets (normal form).
     pub wallets: Vec<String>,
+    /// Has one of these phone numbers (E.164).
+    pub phone_numbers: Vec<String>,
     /// Has one of these usernames (normal form).
     pub usernames: Vec<String>,
     /// Ids.
@@ -53,6 +55,8 @@ pub struct Search {
     pub query: Option<String>,
     /// Part of an address.
     pub email_address_query: Option<String>,
+    /// Part of a phone number.
+    pub phone_number_query: Option<String>,
     /// Part of the username.
     pub username_query: Option<String>,
     /// Part of `first last`.
@@ -77,7 +81,7 @@ pub const BOUNDS: &[(&str, &str)] = &[
 /// An ordering: its name on the wire, ascending, descending. The id breaks ties, so that pages never overlap.
 struct Ordering(&'static str, &'static str, &'static str);
 
-// Users have no phone numbers yet: that ordering is the ties alone. Columns that are never null go without
+// Columns that are never null go without
 // NULLS LAST, so that their index is walked.
 const ORDERINGS: &[Ordering] = &[
     Ordering(
@@ -120,7 +124,11 @@ const ORDERINGS: &[Ordering] = &[
         " ORDER BY last_sign_in_at NULLS LAST, id",
         " ORDER BY last_sign_in_at DESC NULLS LAST, id DESC",
     ),
-    Ordering("phone_number", " ORDER BY id", " ORDER BY id DESC"),
+    Ordering(
+        "phone_number",
+        " ORDER BY primary_phone_number NULLS LAST, id",
+        " ORDER BY primary_phone_number DESC NULLS LAST, id DESC",
+    ),
     Ordering(
         "web3wallet",
         " ORDER BY primary_web3_wallet NULLS LAST, id",
@@ -261,6 +269,13 @@ impl Statement {
             );
             self.among(" AND wallet_normal IN (", &search.wallets, "))");
         }
+        if !search.phone_numbers.is_empty() {
+            self.and(
+                " AND id IN (SELECT user_id FROM phone_numbers WHERE instance_id = ?",
+                &[&tenant],
+            );
+            self.among(" AND phone_number IN (", &search.phone_numbers, "))");
+        }
         if let Some(query) = &search.query {
             // `search` starts with the id, of which a part says nothing ("user_" would fit everybody).
             self.and(
@@ -270,6 +285,10 @@ impl Statement {
         }
         if let Some(query) = &search.email_address_query {
             let clause = " AND id IN (SELECT user_id FROM email_addresses WHERE instance_id = ? AND email_normal LIKE ? ESCAPE '\\')";
+            self.and(clause, &[&tenant, &usher_db::containing(query)]);
+        }
+        if let Some(query) = &search.phone_number_query {
+            let clause = " AND id IN (SELECT user_id FROM phone_numbers WHERE instance_id = ? AND phone_number LIKE ? ESCAPE '\\')";
             self.and(clause, &[&tenant, &usher_db::containing(query)]);
         }
         if let Some(query) = &search.username_query {
@@ -336,6 +355,7 @@ mod tests {
         let search = Search {
             email_addresses: list(3),
             wallets: list(4),
+            phone_numbers: list(6),
             usernames: list(5),
             ids: Picks {
                 include: list(1),
@@ -348,6 +368,7 @@ mod tests {
             nobody: true,
             query: Some("q".to_owned()),
             email_address_query: Some("q".to_owned()),
+            phone_number_query: Some("q".to_owned()),
             username_query: Some("q".to_owned()),
             name_query: Some("q".to_owned()),
             banned: Some(true),

@@ -5,7 +5,7 @@ use usher_types::Timestamp;
 use usher_types::id::{IdentificationId, UserId};
 
 /// Every column, in the order of the struct.
-pub const SELECT: &str = "SELECT instance_id, id, external_id, username, username_normal, first_name, last_name, locale, primary_email_address_id, primary_email_normal, password_stored, password_updated_at, password_compromised, public_metadata, private_metadata, unsafe_metadata, banned, locked, locked_until, failed_attempts, password_failures, totp_enabled, backup_code_enabled, mfa_enabled_at, mfa_disabled_at, delete_self_enabled, create_organization_enabled, create_organizations_limit, bypass_client_trust, passkeys, legal_accepted_at, image_id, last_sign_in_at, last_active_at, search, created_at, updated_at, primary_web3_wallet_id, primary_web3_wallet, web3_wallets FROM users";
+pub const SELECT: &str = "SELECT instance_id, id, external_id, username, username_normal, first_name, last_name, locale, primary_email_address_id, primary_email_normal, primary_phone_number_id, primary_phone_number, phone_number_count, password_stored, password_updated_at, password_compromised, public_metadata, private_metadata, unsafe_metadata, banned, locked, locked_until, failed_attempts, password_failures, totp_enabled, phone_second_factor, backup_code_enabled, mfa_enabled_at, mfa_disabled_at, delete_self_enabled, create_organization_enabled, create_organizations_limit, bypass_client_trust, passkeys, legal_accepted_at, image_id, last_sign_in_at, last_active_at, search, created_at, updated_at, primary_web3_wallet_id, primary_web3_wallet, web3_wallets FROM users";
 
 /// The user with this id.
 pub async fn find(tx: &mut Tx, id: &UserId) -> Result<Option<UserRow>, DbError> {

@@ -25,6 +25,8 @@ row! {
         pub verified_at_client: Option<ClientId>,
         /// What a browser is asked to sign, and what is kept until it did (passkeys).
         pub challenge: Option<String>,
+        /// How the code went to a phone number: `sms` or `whatsapp`.
+        pub channel: Option<String>,
         pub expire_at: Timestamp,
         pub created_at: Timestamp,
     }

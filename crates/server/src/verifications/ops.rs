@@ -2,7 +2,8 @@
 use super::model::{CODE_LIFE_MS, CODE_TRIES, Kept, RESEND_AFTER_MS, VerificationRow};
 use super::store;
 use crate::cx::Cx;
-use crate::identifiers::email::EmailAddress;
+use crate::identifiers::contact::{Channel, Contact};
+use crate::identifiers::phones::reach;
 use crate::messages;
 use crate::strategies::Strategy;
 use crate::templates::Slug;
@@ -26,35 +27,48 @@ fn code_hash(cx: &Cx, id: &VerificationId, code: &str) -> String {
 /// Whether the code goes to a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Delivery<'a> {
-    /// It is mailed, in the language that the user or the attempt has, where one is known.
+    /// It is sent, in the language that the user or the attempt has, where one is known.
     Send(Option<&'a str>),
     /// Nothing is sent: there is nobody, and the caller must not learn that (enumeration protection).
     Pretend,
 }
 
-/// Starts a code for an email address: a new verification, and the mail that carries the code, in one transaction.
-/// `previous` is the one it replaces: a second code within 30 seconds is refused, an open older one dies. An address gets
-/// so many codes at most, whoever asks.
+/// A code that is wanted.
+#[derive(Clone, Copy, Debug)]
+pub struct Code<'a> {
+    /// What it is to prove.
+    pub strategy: Strategy,
+    /// Where it goes.
+    pub to: &'a Contact,
+    /// How it gets to a telephone.
+    pub channel: Channel,
+    /// The verification that it replaces.
+    pub previous: Option<&'a VerificationId>,
+    /// Whether it goes out.
+    pub delivery: Delivery<'a>,
+}
+
+/// Starts a code: a new verification, and the message that carries the code, in one transaction. A second code in the place of
+/// another within 30 seconds is refused, an open older one dies. An address or a number gets so many codes at most, whoever
+/// asks.
 ///
 /// # Errors
-/// 429 `verification_code_too_many_requests`.
-pub async fn start_email_code(
-    cx: &Cx,
-    tx: &mut Tx,
-    strategy: &'static str,
-    address: &EmailAddress,
-    previous: Option<&VerificationId>,
-    delivery: Delivery<'_>,
-) -> Result<VerificationRow> {
-    let test = cx.instance.test_mode() && address.is_test();
-    if let Some(id) = previous
+/// 429 `verification_code_too_many_requests`; 403 `unsupported_country_code`; 422 for a channel that is not offered.
+pub async fn start_code(cx: &Cx, tx: &mut Tx, wanted: &Code<'_>) -> Result<VerificationRow> {
+    let (to, strategy) = (wanted.to, wanted.strategy.word());
+    let test = cx.instance.test_mode() && to.is_test();
+    if let Contact::Phone(number) = to {
+        // Before anything is told apart: the verdict is on the number alone.
+        reach::check(cx, number, wanted.channel)?;
+    }
+    if let Some(id) = wanted.previous
         && let Some(old) = store::find(tx, id).await?
     {
         let waited = cx.now.since(old.created_at);
         // Test identities are exempt: nothing is sent to them.
         // A code of the future was made by a clock that was wrong; nobody waits for it.
         if (0..RESEND_AFTER_MS).contains(&waited)
-            && old.target.as_deref() == Some(address.as_str())
+            && old.target.as_deref() == Some(to.as_str())
             && old.strategy == strategy
             && !test
         {
@@ -66,7 +80,7 @@ pub async fn start_email_code(
         store::fail(tx, id).await?;
     }
     if !test {
-        check_sends(cx, tx, address).await?;
+        check_sends(cx, tx, to).await?;
     }
     let id = VerificationId::compose(cx.now, &cx.fresh());
     let code = if test {
@@ -74,41 +88,46 @@ pub async fn start_email_code(
     } else {
         cx.app.rng.digits(6)
     };
+    let send = wanted.delivery != Delivery::Pretend;
     let row = VerificationRow {
         instance_id: cx.instance.row.id.clone(),
         strategy: strategy.to_owned(),
         status: "unverified".to_owned(),
-        target: Some(address.as_str().to_owned()),
-        mailbox: Some(address.mailbox()),
+        target: Some(to.as_str().to_owned()),
+        mailbox: Some(to.mailbox()),
         // A pretended code matches nothing.
-        code_hash: (delivery != Delivery::Pretend).then(|| code_hash(cx, &id, &code)),
+        code_hash: send.then(|| code_hash(cx, &id, &code)),
         attempts: 0,
         verified_at_client: None,
         challenge: None,
+        channel: match to {
+            Contact::Email(_) => None,
+            Contact::Phone(_) => Some(wanted.channel.word().to_owned()),
+        },
         expire_at: cx.now.plus_ms(CODE_LIFE_MS),
         created_at: cx.now,
         id,
     };
     store::insert(tx, &row).await?;
-    if let Delivery::Send(locale) = delivery
+    if let Delivery::Send(locale) = wanted.delivery
         && !test
     {
-        let slug = if strategy == Strategy::ResetPasswordEmailCode.word() {
+        let slug = if wanted.strategy.resets_password() {
             Slug::ResetPasswordCode
         } else {
             Slug::VerificationCode
         };
-        messages::ops::code(cx, tx, address, slug, locale, &code).await?;
+        messages::ops::code(cx, tx, to, wanted.channel, slug, locale, &code).await?;
     }
     Ok(row)
 }
 
-/// Refuses a code to a mailbox that got its share in 10 minutes, an hour or a day: under any of its addresses, over all
-/// attempts of everybody and on every node. Neither mail nor guesses can be had without limit, and a new code does not
-/// reset the count (NIST SP 800-63B §3.1.3.2, §3.2.2).
-async fn check_sends(cx: &Cx, tx: &mut Tx, address: &EmailAddress) -> Result<()> {
+/// Refuses a code to a mailbox or a number that got its share in 10 minutes, an hour or a day: under any of its addresses,
+/// over all attempts of everybody and on every node. Neither messages nor guesses can be had without limit, and a new code
+/// does not reset the count (NIST SP 800-63B §3.1.3.2, §3.2.2).
+async fn check_sends(cx: &Cx, tx: &mut Tx, to: &Contact) -> Result<()> {
     let limits = &cx.instance.settings.limits;
-    let mailbox = address.mailbox();
+    let mailbox = to.mailbox();
     for (secs, most) in [
         (600, limits.codes_per_10_minutes),
         (3600, limits.codes_per_hour),
@@ -168,6 +187,7 @@ pub async fn start_challenge_as(
         attempts: 0,
         verified_at_client: None,
         challenge: Some(serde_json::to_string(&kept)?),
+        channel: None,
         expire_at: cx.now.plus_secs(CHALLENGE_LIFE_SECS),
         created_at: cx.now,
     };

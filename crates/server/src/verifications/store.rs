@@ -16,7 +16,7 @@ pub async fn insert(tx: &mut Tx, verification: &VerificationRow) -> Result<(), D
 
 pub async fn find(tx: &mut Tx, id: &VerificationId) -> Result<Option<VerificationRow>, DbError> {
     let tenant = tx.tenant().to_owned();
-    tx.first("SELECT instance_id, id, strategy, status, target, mailbox, code_hash, attempts, verified_at_client, challenge, expire_at, created_at FROM verifications WHERE instance_id = ? AND id = ?", params![tenant, id]).await
+    tx.first("SELECT instance_id, id, strategy, status, target, mailbox, code_hash, attempts, verified_at_client, challenge, channel, expire_at, created_at FROM verifications WHERE instance_id = ? AND id = ?", params![tenant, id]).await
 }
 
 /// How many codes were made for a mailbox since `since`, whoever asked for them, and when the first of them was.

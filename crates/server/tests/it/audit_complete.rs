@@ -3,6 +3,7 @@
 mod slices;
 
 use crate::answer::Answer;
+use crate::audit_complete_parts::{numbers, numbers_by_server};
 use crate::authenticator_app::AuthenticatorApp;
 use crate::browser::{Browser, PASSWORD};
 use crate::trusted_devices::{
@@ -59,14 +60,18 @@ const SILENT: &[(&str, &str)] = &[
     ),
 ];
 
-struct Ledger {
-    world: World,
+pub(crate) struct Ledger {
+    pub(crate) world: World,
     seen: BTreeSet<&'static str>,
 }
 
 impl Ledger {
     /// Sends a request that must succeed, change rows and leave at least one in the log, under its trace id.
-    async fn told(&mut self, id: &'static str, request: impl Future<Output = Answer>) -> Json {
+    pub(crate) async fn told(
+        &mut self,
+        id: &'static str,
+        request: impl Future<Output = Answer>,
+    ) -> Json {
         let before = self.world.snapshot().await;
         let answer = request.await;
         assert!(
@@ -99,7 +104,7 @@ impl Ledger {
     }
 }
 
-fn text(value: &Json) -> String {
+pub(crate) fn text(value: &Json) -> String {
     value.as_str().unwrap().to_owned()
 }
 
@@ -332,6 +337,7 @@ async fn by_server(log: &mut Ledger) {
     let id = text(&ada["id"]);
     let user = format!("/v1/users/{id}");
     tickets(log, &id).await;
+    numbers_by_server(log, &id).await;
     slices::waitlist(log).await;
     places_and_templates(log).await;
     agents(log, &id).await;
@@ -565,6 +571,7 @@ async fn by_browser(log: &mut Ledger) {
     slices::passkeys(log, &bob).await;
     wallets(log, &bob).await;
     devices(log, &bob).await;
+    numbers(log, &bob).await;
     second_factors(log, &bob).await;
     let session = bob.session_ids().await.remove(0);
     reverification(log, &bob, &session).await;
@@ -664,7 +671,7 @@ async fn by_browser(log: &mut Ledger) {
 
 both! {
     async fn p10_audit_complete(world: World) {
-        world.settings(|s| { s.attributes.password = Presence::On; s.attributes.passkey = true; s.attributes.authenticator_app = true; s.attributes.backup_code = true; s.attributes.web3_wallet = vec![Strategy::Web3Metamask]; }).await;
+        world.settings(|s| { s.attributes.password = Presence::On; s.attributes.passkey = true; s.attributes.authenticator_app = true; s.attributes.backup_code = true; s.attributes.phone_number = Presence::On; s.attributes.phone_second_factor = true; s.attributes.web3_wallet = vec![Strategy::Web3Metamask]; }).await;
         world_with_devices(&world).await;
         let mut log = Ledger { world, seen: BTreeSet::new() };
         by_server(&mut log).await;

@@ -9,6 +9,7 @@ use usher_server::route::{Api, Guard, Op};
 struct Ids {
     user: String,
     email: String,
+    phone: String,
     session: String,
     client: String,
     sign_up: String,
@@ -69,10 +70,13 @@ async fn ids(world: &World) -> Ids {
     let template = server.post("/v1/jwt_templates", template).await.ok()["id"].clone();
     let task = json!({ "on_behalf_of": { "user_id": user.id }, "permissions": "*", "agent_name": "a", "task_description": "b", "redirect_url": "http://localhost:3000/" });
     let task = server.post("/v1/agents/tasks", task).await.ok()["agent_task_id"].clone();
+    world.phones_on().await;
+    let phone = world.number_of(&user.id, "+12025550273").await;
     Ids {
         task: task.as_str().unwrap().to_owned(),
         redirect_url: redirect_url.as_str().unwrap().to_owned(),
         template: template.as_str().unwrap().to_owned(),
+        phone,
         event,
         allowed,
         blocked,
@@ -91,6 +95,7 @@ fn path(op: &Op, ids: &Ids) -> String {
     let part = |p: &str| match p {
         "{user_id}" => ids.user.clone(),
         "{email_address_id}" | "{email_id}" => ids.email.clone(),
+        "{phone_number_id}" => ids.phone.clone(),
         "{session_id}" => ids.session.clone(),
         "{client_id}" => ids.client.clone(),
         "{sign_up_id}" | "{id}" => ids.sign_up.clone(),
@@ -178,6 +183,8 @@ both! {
                 "VerifyTOTP" => json!({ "code": "123456" }),
                 "VerifyPassword" => json!({ "password": "x" }),
                 "AttemptEmailAddressVerification" => json!({ "verification_id": "ver_x", "code": "1" }),
+                "AttemptPhoneNumberVerification" => json!({ "verification_id": "ver_x", "code": "1" }),
+                "ReplaceUserPhoneNumber" => json!({ "phone_number": "+14165550298" }),
                 "ReplaceUserEmailAddress" => json!({ "email_address": "x@example.com" }),
                 "UpdateJWTTemplate" => json!({ "name": "x", "claims": {} }),
                 "VerifySession" => json!({ "token": "x" }),
@@ -186,7 +193,7 @@ both! {
             };
             let body = if matches!(op.method, "GET" | "DELETE") { Bytes::new() } else { Bytes::from(bodies.to_string()) };
             let answer = world.unchanged(foreign.send(op.method, &path(op, &ids), Some("application/json"), body.clone())).await;
-            let random = path(op, &ids).replace(&ids.user, "user_x").replace(&ids.email, "idn_x").replace(&ids.session, "sess_x").replace(&ids.client, "client_x").replace(&ids.sign_up, "sua_x").replace(&ids.event, "1:evt_x").replace(&ids.allowed, "alid_x").replace(&ids.blocked, "blid_x").replace(&ids.tickets[0], "sit_x").replace(&ids.tickets[1], "act_x").replace(&ids.tickets[2], "inv_x").replace(&ids.tickets[3], "wle_x").replace(&ids.redirect_url, "ru_x").replace(&ids.template, "jtmp_x").replace(&ids.task, "agtask_x");
+            let random = path(op, &ids).replace(&ids.user, "user_x").replace(&ids.email, "idn_x").replace(&ids.phone, "idn_x").replace(&ids.session, "sess_x").replace(&ids.client, "client_x").replace(&ids.sign_up, "sua_x").replace(&ids.event, "1:evt_x").replace(&ids.allowed, "alid_x").replace(&ids.blocked, "blid_x").replace(&ids.tickets[0], "sit_x").replace(&ids.tickets[1], "act_x").replace(&ids.tickets[2], "inv_x").replace(&ids.tickets[3], "wle_x").replace(&ids.redirect_url, "ru_x").replace(&ids.template, "jtmp_x").replace(&ids.task, "agtask_x");
             let nothing = world.unchanged(foreign.send(op.method, &random, Some("application/json"), body)).await;
             assert_eq!((answer.status, answer.codes()), (nothing.status, nothing.codes()), "{}", answer.asked);
             assert_eq!(answer.json()["errors"], nothing.json()["errors"], "{}", answer.asked);
@@ -271,7 +278,7 @@ both! {
         let browser = world.browser();
         let session = browser.sign_in("ada@example.com").await;
         for op in of(Api::Fapi).filter(|op| op.method == "GET" && op.path != "/v1/redirect") {
-            let path = op.path.replace("{session_id}", &session).replace("{email_id}", &ada.email_id).replace("{sign_in_id}", "x").replace("{sign_up_id}", "x");
+            let path = op.path.replace("{session_id}", &session).replace("{email_id}", &ada.email_id).replace("{phone_number_id}", "x").replace("{sign_in_id}", "x").replace("{sign_up_id}", "x");
             let answer = browser.get(&path).await;
             assert!(!answer.body.contains("hidden-from-browsers"), "{}", answer.asked);
         }

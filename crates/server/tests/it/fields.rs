@@ -13,6 +13,7 @@ struct Caller {
     browser: crate::browser::Browser,
     server: crate::server::Server,
     user: crate::world::User,
+    phone: String,
     session: String,
     client: String,
     sign_up: String,
@@ -31,10 +32,13 @@ impl Caller {
             .as_str()
             .unwrap()
             .to_owned();
+        world.phones_on().await;
+        let phone = world.number_of(&user.id, "+12025550273").await;
         let client = browser.client().await["id"].as_str().unwrap().to_owned();
         Self {
             browser,
             server: world.server(),
+            phone,
             user,
             session,
             client,
@@ -47,6 +51,7 @@ impl Caller {
         let part = |p: &str| match p {
             "{user_id}" => self.user.id.clone(),
             "{email_address_id}" | "{email_id}" => self.user.email_id.clone(),
+            "{phone_number_id}" => self.phone.clone(),
             "{session_id}" => self.session.clone(),
             "{client_id}" => self.client.clone(),
             "{sign_up_id}" | "{id}" => self.sign_up.clone(),
@@ -105,6 +110,7 @@ fn good(field: &Field) -> Value {
         Kind::Text(_) if field.name.contains("email_address") && !field.name.ends_with("_id") => {
             json!("good@example.com")
         }
+        Kind::Text(_) if field.name == "phone_number" => json!("+14165550298"),
         Kind::Text(_) if field.name == "strategy" => json!("email_code"),
         Kind::Text(_) => json!("x"),
         Kind::Word(words) => json!(words[0]),
@@ -318,7 +324,7 @@ both! {
                     // An unknown session is a sign-out to a browser, and a handshake to a server (contract fapi §0.11, §5.6).
                     // The kind of a template is no id.
                     "GetTemplateList" | "GetTemplate" | "UpsertTemplate" | "RevertTemplate" | "PreviewTemplate" | "ToggleTemplateDelivery" => &[400],
-                    "getSession" | "touchSession" | "endSession" | "removeClientSession" | "createSessionToken" | "createSessionTokenWithTemplate" | "RefreshSession" | "startSessionReverification" | "prepareSessionReverificationFirstFactor" | "attemptSessionReverificationFirstFactor" | "attemptSessionReverificationSecondFactor" => &[401],
+                    "getSession" | "touchSession" | "endSession" | "removeClientSession" | "createSessionToken" | "createSessionTokenWithTemplate" | "RefreshSession" | "startSessionReverification" | "prepareSessionReverificationFirstFactor" | "prepareSessionReverificationSecondFactor" | "attemptSessionReverificationFirstFactor" | "attemptSessionReverificationSecondFactor" => &[401],
                     _ => &[404],
                 };
                 assert!(expected.contains(&answer.status), "{} {}: {}", op.id, answer.asked, answer.body);

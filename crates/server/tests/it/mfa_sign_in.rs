@@ -241,7 +241,8 @@ both! {
             world.unchanged(browser.post("/v1/client/sign_ins", &start)).await.refused(422, "form_param_value_invalid strategy");
         }
         let id = browser.half_signed_in("ada@example.com").await;
-        for strategy in ["password", "email_code", "phone_code", "email_link", "passkey"] {
+        world.unchanged(browser.attempt_second(&id, "phone_code", "424242")).await.refused(400, "strategy_for_user_invalid");
+        for strategy in ["password", "email_code", "email_link", "passkey", "reset_password_phone_code"] {
             world.unchanged(browser.attempt_second(&id, strategy, "424242")).await.refused(422, "form_param_value_invalid strategy");
         }
     }

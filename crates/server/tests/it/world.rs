@@ -191,6 +191,7 @@ impl World {
             captcha: None,
             outbound: usher_outbound::Client::new(usher_outbound::Policy::default()).unwrap(),
             breached: usher_breached::Breached::default(),
+            texts: None,
             mail_from: "Usher <no-reply@localhost>".to_owned(),
         };
         let app = App::start(db, master, rng, clock, options).await.unwrap();
@@ -368,7 +369,8 @@ impl World {
 
     /// The newest code for an address: from the development inbox, or out of the queued mail.
     pub(crate) async fn code(&self, to: &str) -> String {
-        if to.contains("+clerk_test") && self.kind == Kind::Development {
+        let film = to.len() == 12 && to.starts_with("+1") && to.get(5..10) == Some("55501");
+        if (to.contains("+clerk_test") || film) && self.kind == Kind::Development {
             return "424242".to_owned();
         }
         self.codes(to)

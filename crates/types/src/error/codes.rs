@@ -320,6 +320,10 @@ refusals! {
     not_allowed_access() = 403, "not_allowed_access", "Access not allowed", "You do not have permission to access this application.";
     /// Addresses with a subaddress, or of a disposable domain, are not taken.
     form_email_address_blocked() = 403, "form_email_address_blocked", "is not accepted", "This kind of email address is not accepted. Use another one.";
+    /// No messages go to numbers of this country.
+    unsupported_country_code() = 403, "unsupported_country_code", "Unsupported country", "Phone numbers of this country are not supported here. Use another one.";
+    /// Username: it reads as a phone number, which is another identifier.
+    form_username_cannot_be_phone_number() = 422, "form_username_cannot_be_phone_number", "is a phone number", "Usernames cannot be phone numbers.";
     /// The record is there already.
     duplicate_record(what) = 400, "duplicate_record", "Duplicate record", "There is a record of this {what} already.";
     /// Only on development instances.

@@ -6,7 +6,6 @@ use crate::cx::Cx;
 use crate::strategies::Strategy;
 use crate::users;
 use crate::users::model::UserRow;
-use crate::users::ops::create::refresh;
 use crate::users::ops::list::{self, Found};
 use crate::users::ops::ways;
 use crate::verifications::model::VerificationRow;
@@ -227,7 +226,7 @@ async fn hold(tx: &mut Tx, user: &UserId, id: &IdentificationId) -> Result<(Foun
 }
 
 async fn save(cx: &Cx, tx: &mut Tx, found: &mut Found) -> Result<()> {
-    refresh(&mut found.user, &found.emails, &found.wallets);
+    found.refresh();
     found.user.updated_at = cx.now;
     Ok(users::store::update(tx, &found.user).await?)
 }

@@ -16,7 +16,7 @@ const DIGEST: usize = 4096;
 /// Filters, then the four fields of a page.
 pub(super) const LIST: &[Field] = &[
     texts("email_address", ITEMS, IDENTIFIER).query().about("Users with one of these email addresses."),
-    texts("phone_number", ITEMS, IDENTIFIER).query().about("Users with one of these phone numbers. No user has one yet."),
+    texts("phone_number", ITEMS, IDENTIFIER).query().about("Users with one of these phone numbers."),
     texts("username", ITEMS, NAME).query().about("Users with one of these usernames."),
     texts("web3_wallet", ITEMS, IDENTIFIER).query().about("Users with one of these wallets."),
     texts("external_id", ITEMS, NAME).query().about("Users with (`+` or nothing before it) or without (`-`) one of these external ids."),
@@ -24,7 +24,7 @@ pub(super) const LIST: &[Field] = &[
     texts("organization_id", ITEMS, 80).query().about("Members (`+` or nothing before it) or others (`-`) of these organizations. There are none yet."),
     text("query", NAME).query().about("Part of a name, an address, a username or an external id, in any case; or a whole user id."),
     text("email_address_query", NAME).query().about("Part of an email address."),
-    text("phone_number_query", NAME).query().about("Part of a phone number. No user has one yet."),
+    text("phone_number_query", NAME).query().about("Part of a phone number."),
     text("username_query", NAME).query().about("Part of a username."),
     text("name_query", NAME).query().about("Part of a first name, a space and a last name."),
     flag("banned").query().about("Banned users, or those who are not."),
@@ -53,8 +53,8 @@ pub(super) const CREATE: &[Field] = &[
     text("locale", 64).about("BCP 47."),
     texts("email_address", 20, IDENTIFIER).about("The first is the primary one. They count as verified by the operator."),
     texts("email_address_identification_status", 20, 16).about("`verified` or `reserved` for each address."),
-    texts("phone_number", 20, IDENTIFIER).about("Not offered yet: refused unless empty."),
-    texts("phone_number_identification_status", 20, 16).about("Not offered yet: refused unless empty."),
+    texts("phone_number", 20, IDENTIFIER).about("The first is the primary one. They count as verified by the operator."),
+    texts("phone_number_identification_status", 20, 16).about("`verified` or `reserved` for each number."),
     texts("web3_wallet", 20, IDENTIFIER).about("The first is the primary one. They count as verified by the operator."),
     text("username", NAME),
     secret("password", PASSWORD),
@@ -87,7 +87,7 @@ pub(super) const UPDATE: &[Field] = &[
     text("primary_email_address_id", 80).about("One of the user's verified addresses."),
     flag("notify_primary_email_address_changed")
         .about("Tell the address that was the primary one."),
-    text("primary_phone_number_id", 80).about("No user has one yet."),
+    text("primary_phone_number_id", 80).about("One of the user's verified numbers."),
     text("primary_web3_wallet_id", 80).about("One of the user's verified wallets."),
     text("username", NAME).about("Null or empty clears it."),
     text("profile_image_id", 80).about("There are none yet."),

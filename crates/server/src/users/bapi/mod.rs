@@ -184,13 +184,13 @@ fn all_shown(cx: &Cx, found: &[Found]) -> Vec<UserResource> {
 }
 
 async fn get_list(cx: &Cx, call: &Call) -> Result<Reply> {
-    let search = read::search(&call.form)?;
+    let search = read::search(cx, &call.form)?;
     let page = read::page(cx, &call.form).await?;
     Reply::json(&all_shown(cx, &list::page(cx, &search, &page).await?))
 }
 
 async fn get_count(cx: &Cx, call: &Call) -> Result<Reply> {
-    let total_count = list::count(cx, &read::search(&call.form)?).await?;
+    let total_count = list::count(cx, &read::search(cx, &call.form)?).await?;
     Reply::json(&TotalCount {
         object: "total_count",
         total_count,

@@ -2,10 +2,11 @@
 use crate::cx::Cx;
 use crate::identifiers::email::EmailAddress;
 use crate::identifiers::ops::Tell;
+use crate::identifiers::phones::number::PhoneNumber;
 use crate::identifiers::wallets::model::Wallet;
 use crate::second_factors::import::Import;
 use crate::users::model::normal_username;
-use crate::users::ops::create::{NewEmail, NewUser, NewWallet, check_username};
+use crate::users::ops::create::{NewEmail, NewPhone, NewUser, NewWallet, check_username};
 use crate::users::ops::list;
 use crate::users::ops::metadata::{MAX_BYTES, Metadata};
 use crate::users::ops::moderate::Sessions;
@@ -21,7 +22,8 @@ use usher_types::{ApiError, Result, Secret, Timestamp};
 const METADATA_APART: &str = "2026-05-12";
 
 /// The filters of a list.
-pub(super) fn search(form: &Form) -> Result<Search, ApiError> {
+pub(super) fn search(cx: &Cx, form: &Form) -> Result<Search, ApiError> {
+    let country = &cx.instance.settings.sms.default_country;
     let given = |name: &str| {
         form.texts(name)
             .into_iter()
@@ -42,10 +44,7 @@ pub(super) fn search(form: &Form) -> Result<Search, ApiError> {
         _ => {}
     }
     // Nobody has any of these yet: a filter for one fits no user, a filter against one fits all.
-    let nobody = !accounts.is_empty()
-        || !given("phone_number").is_empty()
-        || form.text("phone_number_query").is_some()
-        || !Picks::read(&given("organization_id")).include.is_empty();
+    let nobody = !accounts.is_empty() || !Picks::read(&given("organization_id")).include.is_empty();
     Ok(Search {
         email_addresses: given("email_address")
             .iter()
@@ -54,6 +53,14 @@ pub(super) fn search(form: &Form) -> Result<Search, ApiError> {
         wallets: given("web3_wallet")
             .iter()
             .map(|text| Wallet::parse(text).map_or_else(|| (*text).to_owned(), |w| w.normal()))
+            .collect(),
+        // What is no number is nobody's.
+        phone_numbers: given("phone_number")
+            .iter()
+            .map(|text| match PhoneNumber::parse(text, country) {
+                Some(number) => number.as_str().to_owned(),
+                None => (*text).to_owned(),
+            })
             .collect(),
         usernames: given("username")
             .iter()
@@ -64,6 +71,7 @@ pub(super) fn search(form: &Form) -> Result<Search, ApiError> {
         nobody,
         query: owned("query"),
         email_address_query: owned("email_address_query"),
+        phone_number_query: form.text("phone_number_query").map(bare_digits),
         username_query: owned("username_query"),
         name_query: owned("name_query"),
         banned: form.flag("banned"),
@@ -72,6 +80,13 @@ pub(super) fn search(form: &Form) -> Result<Search, ApiError> {
             .filter_map(|(name, clause)| form.int(name).map(|at| (*clause, Timestamp(at))))
             .collect(),
     })
+}
+
+/// Part of a number as it is stored: without what people write between digits.
+fn bare_digits(text: &str) -> String {
+    text.chars()
+        .filter(|c| !matches!(c, ' ' | '-' | '.' | '(' | ')'))
+        .collect()
 }
 
 /// Which part of the list, in which order.
@@ -116,6 +131,7 @@ pub(super) fn new_user(cx: &Cx, form: &Form) -> Result<NewUser, ApiError> {
         locale: owned("locale"),
         emails: new_emails(form)?,
         wallets: new_wallets(cx, form)?,
+        phones: new_phones(cx, form)?,
         password_stored: None,
         public_metadata: object("public_metadata"),
         private_metadata: object("private_metadata"),
@@ -145,10 +161,7 @@ pub(super) fn change(cx: &Cx, form: &Form) -> Result<Change, ApiError> {
             }
         }
     }
-    for (param, kind) in [
-        ("primary_phone_number_id", "phone number"),
-        ("profile_image_id", "image"),
-    ] {
+    for (param, kind) in [("profile_image_id", "image")] {
         if form.text(param).is_some() {
             return Err(refuse::resource_not_found(kind).at(param));
         }
@@ -183,6 +196,7 @@ pub(super) fn change(cx: &Cx, form: &Form) -> Result<Change, ApiError> {
         locale: form.patch("locale"),
         tell: Tell::read(form),
         primary_email_address_id: identification("primary_email_address_id", "email address")?,
+        primary_phone_number_id: identification("primary_phone_number_id", "phone number")?,
         primary_web3_wallet_id: identification("primary_web3_wallet_id", "wallet")?,
         password,
         sessions: if end { Sessions::End } else { Sessions::Keep },
@@ -255,7 +269,7 @@ fn refuse_unoffered(cx: &Cx, form: &Form) -> Result<(), ApiError> {
     let listed = |name: &str| form.texts(name).iter().any(|v| !v.is_empty());
     let unknown = |param: &str| Err(refuse::form_param_unknown(param).at(param));
     for param in ["phone_number", "phone_number_identification_status"] {
-        if listed(param) {
+        if !offered.phone_number.enabled() && listed(param) {
             return unknown(param);
         }
     }
@@ -322,6 +336,35 @@ fn new_wallets(cx: &Cx, form: &Form) -> Result<Vec<NewWallet>, ApiError> {
     Ok(wallets)
 }
 
+fn new_phones(cx: &Cx, form: &Form) -> Result<Vec<NewPhone>, ApiError> {
+    let (param, status_param) = ("phone_number", "phone_number_identification_status");
+    let country = &cx.instance.settings.sms.default_country;
+    let texts = form.texts(param);
+    let statuses = form.texts(status_param);
+    if !statuses.is_empty() && statuses.len() != texts.len() {
+        return Err(refuse::form_param_array_length_mismatch(status_param).at(status_param));
+    }
+    let mut phones: Vec<NewPhone> = Vec::with_capacity(texts.len());
+    for (index, text) in texts.iter().enumerate() {
+        let number = PhoneNumber::parse(text, country)
+            .ok_or_else(|| refuse::form_param_format_invalid("phone number").at(param))?;
+        if phones.iter().any(|p| p.number == number) {
+            return Err(refuse::form_param_duplicate(param).at(param));
+        }
+        let (verified_by, reserved) = match statuses.get(index) {
+            None | Some(&"verified") => (Some("admin"), false),
+            Some(&"reserved") => (None, true),
+            Some(_) => return Err(refuse::form_param_value_invalid(status_param).at(status_param)),
+        };
+        phones.push(NewPhone {
+            number,
+            verified_by,
+            reserved,
+        });
+    }
+    Ok(phones)
+}
+
 fn check_metadata(new: &NewUser) -> Result<(), ApiError> {
     let length = |object: &Option<Map<String, Value>>| {
         object
@@ -354,6 +397,7 @@ fn check_demands(cx: &Cx, form: &Form, new: &NewUser) -> Result<(), ApiError> {
             demanded.email_address,
             new.emails.is_empty(),
         ),
+        ("phone_number", demanded.phone_number, new.phones.is_empty()),
         ("username", demanded.username, new.username.is_none()),
         ("web3_wallet", demanded.wallets(), new.wallets.is_empty()),
     ];
@@ -368,7 +412,9 @@ fn check_demands(cx: &Cx, form: &Form, new: &NewUser) -> Result<(), ApiError> {
             missing.push(name);
         }
     }
-    let other_way = cx.instance.settings.email_signs_in() || !new.wallets.is_empty();
+    let settings = &cx.instance.settings;
+    let other_way =
+        settings.email_signs_in() || settings.phone_signs_in() || !new.wallets.is_empty();
     let given = form.text("password").is_some() || form.text("password_digest").is_some();
     if demanded.password.required() && !given && !(waived("skip_password_requirement") && other_way)
     {

@@ -3,6 +3,9 @@ use crate::audit::{self, Event};
 use crate::cx::Cx;
 use crate::identifiers;
 use crate::identifiers::email::{EmailAddress, EmailRow};
+use crate::identifiers::phones;
+use crate::identifiers::phones::model::PhoneRow;
+use crate::identifiers::phones::number::PhoneNumber;
 use crate::identifiers::wallets;
 use crate::identifiers::wallets::model::{Wallet, WalletRow};
 use crate::instances::settings::Settings;
@@ -35,6 +38,17 @@ pub struct NewWallet {
     pub verified_by: &'static str,
 }
 
+/// A phone number of a new user.
+#[derive(Clone, Debug)]
+pub struct NewPhone {
+    /// The number.
+    pub number: PhoneNumber,
+    /// What verified it; `None` for an unverified one.
+    pub verified_by: Option<&'static str>,
+    /// Kept for the user though unverified.
+    pub reserved: bool,
+}
+
 /// A user to create.
 #[derive(Clone, Debug, Default)]
 pub struct NewUser {
@@ -52,6 +66,8 @@ pub struct NewUser {
     pub emails: Vec<NewEmail>,
     /// The first is the primary one.
     pub wallets: Vec<NewWallet>,
+    /// The first is the primary one.
+    pub phones: Vec<NewPhone>,
     /// A hash.
     pub password_stored: Option<String>,
     /// An object.
@@ -119,7 +135,7 @@ pub async fn create(cx: &Cx, tx: &mut Tx, new: NewUser) -> Result<UserRow> {
             .plus_secs(cx.instance.settings.lockout_minutes.saturating_mul(60))
     });
     user.legal_accepted_at = new.legal_accepted_at;
-    check_free(tx, &user, &new.emails, &new.wallets).await?;
+    check_free(tx, &user, (&new.emails, &new.phones, &new.wallets)).await?;
     let mut emails = Vec::with_capacity(new.emails.len());
     for (index, email) in (0_i64..).zip(&new.emails) {
         emails.push(EmailRow {
@@ -152,7 +168,9 @@ pub async fn create(cx: &Cx, tx: &mut Tx, new: NewUser) -> Result<UserRow> {
         })
         .collect();
     user.primary_web3_wallet_id = wallets.first().map(|w| w.id.clone());
-    refresh(&mut user, &emails, &wallets);
+    let phones = phone_rows(cx, &user, &new.phones);
+    user.primary_phone_number_id = phones.first().map(|p| p.id.clone());
+    refresh(&mut user, &emails, &phones, &wallets);
     store::insert(tx, &user)
         .await
         .map_err(|e| taken(e, "username"))?;
@@ -165,6 +183,11 @@ pub async fn create(cx: &Cx, tx: &mut Tx, new: NewUser) -> Result<UserRow> {
         wallets::store::insert(tx, wallet)
             .await
             .map_err(|e| taken(e, "web3_wallet"))?;
+    }
+    for phone in &phones {
+        phones::store::insert(tx, phone)
+            .await
+            .map_err(|e| taken(e, "phone_number"))?;
     }
     let given = UserRow::blank(user.instance_id.clone(), user.id.clone(), user.created_at);
     let changes = user.differs_from(&given);
@@ -181,11 +204,40 @@ pub async fn create(cx: &Cx, tx: &mut Tx, new: NewUser) -> Result<UserRow> {
         let event = Event::new("web3_wallet.created").user(&user.id);
         audit::record(cx, tx, event.about(wallet.id.as_str()));
     }
+    for phone in &phones {
+        let event = Event::new("phone_number.created").user(&user.id);
+        audit::record(cx, tx, event.about(phone.id.as_str()));
+    }
     if new.second_factors.is_some() {
         import::put(cx, tx, &mut user, &new.second_factors).await?;
         store::update(tx, &user).await?;
     }
     Ok(user)
+}
+
+/// The numbers of a new user, in the order that they were given in.
+fn phone_rows(cx: &Cx, user: &UserRow, new: &[NewPhone]) -> Vec<PhoneRow> {
+    let row = |(index, phone): (i64, &NewPhone)| PhoneRow {
+        instance_id: user.instance_id.clone(),
+        id: IdentificationId::compose(cx.now, &cx.fresh()),
+        user_id: user.id.clone(),
+        phone_number: phone.number.as_str().to_owned(),
+        reserved: phone.reserved,
+        claimed: phone.reserved || phone.verified_by.is_some(),
+        verification_status: if phone.verified_by.is_some() {
+            "verified"
+        } else {
+            "unverified"
+        }
+        .to_owned(),
+        verification_strategy: phone.verified_by.map(str::to_owned),
+        verification_id: None,
+        reserved_for_second_factor: false,
+        default_second_factor: false,
+        created_at: cx.now.plus_ms(index),
+        updated_at: cx.now.plus_ms(index),
+    };
+    (0_i64..).zip(new).map(row).collect()
 }
 
 /// A unique index decided: the same answer as the check before it gives.
@@ -200,8 +252,7 @@ fn taken(e: usher_db::DbError, param: &'static str) -> usher_types::Error {
 async fn check_free(
     tx: &mut Tx,
     user: &UserRow,
-    emails: &[NewEmail],
-    wallets: &[NewWallet],
+    (emails, phones, wallets): (&[NewEmail], &[NewPhone], &[NewWallet]),
 ) -> Result<()> {
     let mut faults = Vec::new();
     for new in wallets {
@@ -210,6 +261,14 @@ async fn check_free(
             .is_some()
         {
             faults.push(refuse::identifier_taken("web3_wallet"));
+        }
+    }
+    for phone in phones {
+        if phones::store::claimed(tx, phone.number.as_str())
+            .await?
+            .is_some()
+        {
+            faults.push(refuse::identifier_taken("phone_number"));
         }
     }
     for email in emails {
@@ -233,15 +292,26 @@ async fn check_free(
     ApiError::join(faults).map_or(Ok(()), |e| Err(e.into()))
 }
 
-/// Recomputes what follows from the row, its addresses and its wallets: the searched text, the sort keys, and how many wallets
-/// there are.
-pub fn refresh(user: &mut UserRow, emails: &[EmailRow], wallets: &[WalletRow]) {
+/// Recomputes what follows from the row, its addresses, numbers and wallets: the searched text, the sort keys, and how many there
+/// are.
+pub fn refresh(
+    user: &mut UserRow,
+    emails: &[EmailRow],
+    phones: &[PhoneRow],
+    wallets: &[WalletRow],
+) {
     let primary = user
         .primary_web3_wallet_id
         .as_ref()
         .and_then(|id| wallets.iter().find(|w| w.id == *id));
     user.primary_web3_wallet = primary.map(|w| w.web3_wallet.clone());
     user.web3_wallets = i64::try_from(wallets.len()).unwrap_or(i64::MAX);
+    let primary = user
+        .primary_phone_number_id
+        .as_ref()
+        .and_then(|id| phones.iter().find(|p| p.id == *id));
+    user.primary_phone_number = primary.map(|p| p.phone_number.clone());
+    user.phone_number_count = i64::try_from(phones.len()).unwrap_or(i64::MAX);
     let primary = user
         .primary_email_address_id
         .as_ref()
@@ -259,6 +329,7 @@ pub fn refresh(user: &mut UserRow, emails: &[EmailRow], wallets: &[WalletRow]) {
     );
     parts.extend(emails.iter().map(|e| e.email_normal.clone()));
     parts.extend(wallets.iter().map(|w| w.wallet_normal.clone()));
+    parts.extend(phones.iter().map(|p| p.phone_number.clone()));
     user.search = parts.join("\n").to_lowercase();
 }
 
@@ -288,6 +359,12 @@ pub fn check_username(settings: &Settings, text: &str) -> Result<String, ApiErro
     }
     if text.bytes().all(|b| b.is_ascii_digit()) {
         return Err(refuse::form_username_needs_non_number_char().at("username"));
+    }
+    // What a number can be read from names its owner, and nobody else.
+    if settings.attributes.phone_number.enabled()
+        && PhoneNumber::parse(text, &settings.sms.default_country).is_some()
+    {
+        return Err(refuse::form_username_cannot_be_phone_number().at("username"));
     }
     Ok(text.to_owned())
 }

@@ -2,11 +2,14 @@
 use crate::cx::Cx;
 use crate::identifiers;
 use crate::identifiers::email::EmailRow;
+use crate::identifiers::phones;
+use crate::identifiers::phones::model::PhoneRow;
 use crate::identifiers::wallets;
 use crate::identifiers::wallets::model::WalletRow;
 use crate::passkeys;
 use crate::passkeys::model::PasskeyRow;
 use crate::users::model::UserRow;
+use crate::users::ops::create::refresh;
 use crate::users::search::{self, Page, Search};
 use crate::users::store;
 use std::collections::HashMap;
@@ -22,10 +25,29 @@ pub struct Found {
     pub user: UserRow,
     /// The addresses.
     pub emails: Vec<EmailRow>,
+    /// The phone numbers.
+    pub phones: Vec<PhoneRow>,
     /// The passkeys.
     pub passkeys: Vec<PasskeyRow>,
     /// The wallets.
     pub wallets: Vec<WalletRow>,
+}
+
+impl Found {
+    /// Recomputes what follows from the row and what belongs to it.
+    pub fn refresh(&mut self) {
+        refresh(&mut self.user, &self.emails, &self.phones, &self.wallets);
+    }
+    /// Everything that names the user.
+    #[must_use]
+    pub fn identifiers(&self) -> Vec<&str> {
+        let emails = self.emails.iter().map(|e| e.email_normal.as_str());
+        let phones = self.phones.iter().map(|p| p.phone_number.as_str());
+        emails
+            .chain(phones)
+            .chain(self.user.username.as_deref())
+            .collect()
+    }
 }
 
 /// An id from outside.
@@ -66,11 +88,13 @@ pub async fn hold(tx: &mut Tx, id: &UserId) -> Result<Found> {
 /// The database's.
 pub async fn load(tx: &mut Tx, user: UserRow) -> Result<Found> {
     let emails = identifiers::store::of_user(tx, &user.id).await?;
+    let phones = phones::ops::of_user(tx, &user).await?;
     let passkeys = passkeys::ops::of_user(tx, &user).await?;
     let wallets = wallets::ops::of_user(tx, &user).await?;
     Ok(Found {
         user,
         emails,
+        phones,
         passkeys,
         wallets,
     })
@@ -88,10 +112,20 @@ pub async fn page(cx: &Cx, search: &Search, page: &Page) -> Result<Vec<Found>> {
     for email in identifiers::store::of_users(&mut tx, &ids).await? {
         emails.entry(email.user_id.clone()).or_default().push(email);
     }
+    let mut numbers: HashMap<UserId, Vec<PhoneRow>> = HashMap::new();
+    if users.iter().any(|u| u.phone_number_count > 0) {
+        for phone in phones::store::of_users(&mut tx, &ids).await? {
+            numbers
+                .entry(phone.user_id.clone())
+                .or_default()
+                .push(phone);
+        }
+    }
     let mut found = Vec::with_capacity(users.len());
     for user in users {
         found.push(Found {
             emails: emails.remove(&user.id).unwrap_or_default(),
+            phones: numbers.remove(&user.id).unwrap_or_default(),
             passkeys: passkeys::ops::of_user(&mut tx, &user).await?,
             wallets: wallets::ops::of_user(&mut tx, &user).await?,
             user,

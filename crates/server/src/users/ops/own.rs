@@ -107,12 +107,7 @@ pub async fn change_password(
             .into());
     }
     let found = list::one(cx, user.id.as_str()).await?;
-    let own: Vec<&str> = found
-        .emails
-        .iter()
-        .map(|e| e.email_normal.as_str())
-        .chain(user.username.as_deref())
-        .collect();
+    let own = found.identifiers();
     prove_change(cx, session, user, current).await?;
     if user.password_stored.is_some() && current == Some(new) {
         return Err(refuse::form_new_password_matches_current()
@@ -181,11 +176,7 @@ pub async fn remove_password(
         return Err(refuse::no_password_set().into());
     }
     let found = list::one(cx, user.id.as_str()).await?;
-    let codes =
-        cx.instance.settings.email_signs_in() && found.emails.iter().any(|e| e.is_verified());
-    let passkey = a.passkey && found.user.passkeys > 0;
-    let other_way = codes || passkey || ways::by_wallet(&cx.instance.settings, &found);
-    if a.password.required() || !other_way {
+    if a.password.required() || !ways::without_password(&cx.instance.settings, &found) {
         return Err(refuse::password_required().into());
     }
     prove_change(cx, session, user, current).await?;

@@ -1,5 +1,5 @@
 //! Creating and changing users, by the operator.
-use super::create::{NewUser, create, refresh};
+use super::create::{NewUser, create};
 use super::list::{self, Found};
 use super::metadata::{self, How, Metadata};
 use super::moderate::{Sessions, end_sessions, forget_tokens};
@@ -74,6 +74,8 @@ pub struct Change {
     pub tell: Tell,
     /// One of the user's verified wallets.
     pub primary_web3_wallet_id: Option<IdentificationId>,
+    /// One of the user's verified numbers.
+    pub primary_phone_number_id: Option<IdentificationId>,
     /// A new password.
     pub password: Option<NewPassword>,
     /// What becomes of the sessions when the password changes.
@@ -112,6 +114,7 @@ pub async fn admit(
             .emails
             .iter()
             .map(|e| e.address.as_str())
+            .chain(new.phones.iter().map(|p| p.number.as_str()))
             .chain(new.username.as_deref())
             .collect();
         new.password_stored = Some(password.stored(cx, &own).await?);
@@ -189,7 +192,7 @@ pub async fn verify_password(cx: &Cx, id: &str, text: &str) -> Result<()> {
 
 /// Writes a held user whose identifiers may have changed; what follows from them is computed anew.
 async fn save(cx: &Cx, tx: &mut Tx, found: &mut Found, unique: &str) -> Result<()> {
-    refresh(&mut found.user, &found.emails, &found.wallets);
+    found.refresh();
     found.user.updated_at = cx.now;
     store::update(tx, &found.user).await.map_err(|e| {
         if e.is_unique() {
@@ -201,15 +204,12 @@ async fn save(cx: &Cx, tx: &mut Tx, found: &mut Found, unique: &str) -> Result<(
 }
 
 fn own_identifiers<'a>(before: &'a Found, username: &'a Patch<String>) -> Vec<&'a str> {
-    let mut own: Vec<&str> = before
-        .emails
-        .iter()
-        .map(|e| e.email_normal.as_str())
-        .collect();
-    match username {
-        Patch::Set(new) => own.push(new),
-        Patch::Null => {}
-        Patch::Absent => own.extend(before.user.username.as_deref()),
+    let mut own = before.identifiers();
+    if *username != Patch::Absent {
+        own.retain(|name| Some(*name) != before.user.username.as_deref());
+    }
+    if let Patch::Set(new) = username {
+        own.push(new);
     }
     own
 }
@@ -224,7 +224,7 @@ fn set_password(cx: &Cx, user: &mut UserRow, stored: &str) {
 fn apply(cx: &Cx, found: &mut Found, change: &Change) -> Result<(), ApiError> {
     let by_wallet = ways::by_wallet(&cx.instance.settings, found);
     let user = &mut found.user;
-    let named = !found.emails.is_empty() || by_wallet;
+    let named = !found.emails.is_empty() || !found.phones.is_empty() || by_wallet;
     if change.username == Patch::Null && user.username.is_some() && !named {
         return Err(refuse::last_required_identification_deletion_failed());
     }
@@ -257,6 +257,18 @@ fn apply(cx: &Cx, found: &mut Found, change: &Change) -> Result<(), ApiError> {
             return Err(refuse::form_param_value_invalid(param).at(param));
         }
         user.primary_web3_wallet_id = Some(id.clone());
+    }
+    if let Some(id) = &change.primary_phone_number_id {
+        let param = "primary_phone_number_id";
+        let phone = found
+            .phones
+            .iter()
+            .find(|p| p.id == *id)
+            .ok_or_else(|| refuse::resource_not_found("phone number").at(param))?;
+        if !phone.is_verified() {
+            return Err(refuse::form_param_value_invalid(param).at(param));
+        }
+        user.primary_phone_number_id = Some(id.clone());
     }
     user.delete_self_enabled = change
         .delete_self_enabled

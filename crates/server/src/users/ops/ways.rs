@@ -1,5 +1,6 @@
 //! Which ways to sign in a user has left: whoever takes one away asks here first.
 use super::list::Found;
+use crate::identifiers::phones::model::PhoneRow;
 use crate::instances::settings::Settings;
 
 /// A user could still sign in: there is an identifier, and a way to prove to be whom it names.
@@ -7,11 +8,19 @@ use crate::instances::settings::Settings;
 pub fn any(settings: &Settings, found: &Found) -> bool {
     let a = &settings.attributes;
     let address = a.email_address.enabled() && found.emails.iter().any(|e| e.claimed);
+    let number = a.phone_number.enabled() && found.phones.iter().any(|p| p.claimed);
     let username = a.username.enabled() && found.user.username.is_some();
     let password = a.password.enabled() && found.user.password_stored.is_some();
-    let codes = settings.email_signs_in() && found.emails.iter().any(|e| e.is_verified());
-    let passkey = a.passkey && found.user.passkeys > 0;
-    (password && (address || username)) || codes || passkey || by_wallet(settings, found)
+    (password && (address || number || username)) || without_password(settings, found)
+}
+
+/// The same, without the password: by a code to a proved address or number, a passkey, or a wallet.
+#[must_use]
+pub fn without_password(settings: &Settings, found: &Found) -> bool {
+    let mails = settings.email_signs_in() && found.emails.iter().any(|e| e.is_verified());
+    let texts = settings.phone_signs_in() && found.phones.iter().any(PhoneRow::is_first_factor);
+    let passkey = settings.attributes.passkey && found.user.passkeys > 0;
+    mails || texts || passkey || by_wallet(settings, found)
 }
 
 /// A proved wallet signs the user in.
@@ -19,4 +28,13 @@ pub fn any(settings: &Settings, found: &Found) -> bool {
 pub fn by_wallet(settings: &Settings, found: &Found) -> bool {
     let mut wallets = found.wallets.iter();
     wallets.any(|w| w.signs_in(&settings.attributes))
+}
+
+/// Something names the user: an address, a number, a username, or a wallet that signs in.
+#[must_use]
+pub fn is_identified(settings: &Settings, found: &Found) -> bool {
+    !found.emails.is_empty()
+        || !found.phones.is_empty()
+        || found.user.username.is_some()
+        || by_wallet(settings, found)
 }
