@@ -5,6 +5,7 @@
 //! - [`digest`]: SHA-2, HMAC, base64url and comparison in constant time.
 //! - [`seal`]: authenticated encryption of secrets at rest under one master key ([`seal::Master`]).
 //! - [`signing`]: RSA keys and RS256 signatures ([`signing::SigningKey`], [`signing::PublicKey`]).
+//! - [`ec`]: keys on P-256 and ES256 signatures ([`ec::EcKey`], [`ec::EcPublic`]).
 //! - [`jwt`]: making and strictly verifying RS256 JWTs ([`jwt::Signer`], [`jwt::verify`]).
 //! - [`password`]: password verifiers, our own and imported ones.
 //! - [`webauthn`]: passkeys, the relying party's side.
@@ -16,6 +17,7 @@
 
 pub mod custom;
 pub mod digest;
+pub mod ec;
 pub mod jwt;
 pub mod password;
 pub mod pool;

@@ -8,6 +8,7 @@ pub const ALL: &[(&str, &str)] = &[
         "0001_foundation",
         include_str!("../migrations/0001_foundation.sql"),
     ),
+    ("0003_social", include_str!("../migrations/0003_social.sql")),
     ("0004_steps", include_str!("../migrations/0004_steps.sql")),
     (
         "0005_wallets",

@@ -9,6 +9,7 @@ pub mod bapi;
 pub mod email;
 pub mod fapi;
 pub mod ops;
+pub mod provider;
 pub mod resource;
 pub mod store;
 pub mod wallets;

@@ -4,6 +4,7 @@ use crate::strategies::Strategy;
 use crate::verifications::model::VerificationRow;
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::Value;
 use usher_types::Timestamp;
 
 /// What proves, or is to prove, an address.
@@ -26,35 +27,45 @@ pub struct VerificationResource {
     /// What a wallet is asked to sign, as the person reads it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+    /// Where the browser is to go.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub external_verification_redirect_url: Option<String>,
+    /// What went wrong on the way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<Value>,
 }
 
 impl VerificationResource {
-    /// A proof that needed no preparation.
+    /// What every verification has.
     #[must_use]
-    pub fn proved(strategy: Strategy) -> Self {
+    pub fn of(
+        object: &'static str,
+        status: impl Into<String>,
+        strategy: impl Into<String>,
+    ) -> Self {
         Self {
-            object: strategy.verification_object(),
-            status: "verified".to_owned(),
-            strategy: strategy.word().to_owned(),
+            object,
+            status: status.into(),
+            strategy: strategy.into(),
             attempts: None,
             expire_at: None,
             nonce: None,
             message: None,
+            external_verification_redirect_url: None,
+            error: None,
         }
+    }
+
+    /// A proof that needed no preparation.
+    #[must_use]
+    pub fn proved(strategy: Strategy) -> Self {
+        Self::of(strategy.verification_object(), "verified", strategy.word())
     }
 
     /// The operator's word.
     #[must_use]
     pub fn admin() -> Self {
-        Self {
-            object: "verification_admin",
-            status: "verified".to_owned(),
-            strategy: "admin".to_owned(),
-            attempts: None,
-            expire_at: None,
-            nonce: None,
-            message: None,
-        }
+        Self::of("verification_admin", "verified", "admin")
     }
 
     /// A one-time code's verification, a passkey's challenge, or a wallet's message.
@@ -70,32 +81,23 @@ impl VerificationResource {
         } else {
             (asked, None)
         };
+        let object = strategy.map_or("verification_otp", Strategy::verification_object);
         Self {
-            object: strategy.map_or("verification_otp", Strategy::verification_object),
             nonce,
             message,
-            status: row.status_at(now).to_owned(),
-            strategy: row.strategy.clone(),
             attempts: Some(row.attempts),
             expire_at: Some(row.expire_at.0),
+            ..Self::of(object, row.status_at(now), row.strategy.clone())
         }
     }
     /// What a ticket proved.
     #[must_use]
     pub fn ticket() -> Self {
-        Self {
-            object: "verification_ticket",
-            status: "verified".to_owned(),
-            strategy: "ticket".to_owned(),
-            attempts: None,
-            expire_at: None,
-            nonce: None,
-            message: None,
-        }
+        Self::of("verification_ticket", "verified", "ticket")
     }
 }
 
-/// A link to another identification. None is made yet.
+/// A link to another identification: the account that an address came with.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(rename = "IdentificationLink")]
 pub struct LinkResource {
@@ -142,19 +144,16 @@ impl EmailResource {
             if strategy == "ticket" {
                 return VerificationResource::ticket();
             }
-            let admin = strategy == "admin";
+            if strategy == "admin" {
+                return VerificationResource::of("verification_admin", "verified", strategy);
+            }
+            if strategy.starts_with("from_oauth_") {
+                return VerificationResource::of("verification_from_oauth", "verified", strategy);
+            }
             VerificationResource {
-                object: if admin {
-                    "verification_admin"
-                } else {
-                    "verification_otp"
-                },
-                status: "verified".to_owned(),
-                strategy,
-                attempts: if admin { None } else { Some(1) },
-                expire_at: if admin { None } else { Some(row.updated_at.0) },
-                nonce: None,
-                message: None,
+                attempts: Some(1),
+                expire_at: Some(row.updated_at.0),
+                ..VerificationResource::of("verification_otp", "verified", strategy)
             }
         });
         Self {

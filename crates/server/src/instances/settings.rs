@@ -1,5 +1,6 @@
 //! The settings of an instance: one document with one set of names, for `usher.toml`, BAPI and the database.
 //! Every field has a default, so that a stored document of an older version is read by a newer one.
+use crate::social::settings::Social;
 use crate::strategies::{Chain, Strategy};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -474,6 +475,10 @@ pub struct Settings {
     pub retention: Retention,
     /// Addresses of the application's own pages.
     pub paths: Paths,
+    /// Accounts elsewhere that sign in, by provider: `google`, `custom_acme`.
+    pub social: Social,
+    /// The development server's own provider is offered, for trying things out. Never on production instances.
+    pub development_provider: bool,
 }
 
 impl Default for Settings {
@@ -509,6 +514,8 @@ impl Default for Settings {
             notices: Notices::default(),
             retention: Retention::default(),
             paths: Paths::default(),
+            social: Social::new(),
+            development_provider: false,
         }
     }
 }
@@ -629,6 +636,7 @@ impl Settings {
                 ));
             }
         }
+        crate::social::settings::check(&self.social)?;
         self.limits.check()?;
         self.retention.check()?;
         for origin in &self.allowed_origins {

@@ -109,7 +109,8 @@ fn frontend(id: &str) -> &'static [Rule] {
             const { &[attempted("wallet_verification", "web3_wallet_id")] }
         }
         "verifyEmailAddress" => const { &[attempted("address_verification", "email_id")] },
-        "postClient"
+        "getOauthCallback"
+        | "postClient"
         | "verifyClient"
         | "putClient"
         | "updateSignUps"

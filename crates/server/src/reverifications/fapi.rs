@@ -107,7 +107,8 @@ async fn prepare(cx: &Cx, call: &Call) -> Result<Reply> {
         | Strategy::Web3Base
         | Strategy::Web3CoinbaseWallet
         | Strategy::Web3OkxWallet
-        | Strategy::Web3Solana => {
+        | Strategy::Web3Solana
+        | Strategy::Oauth(_) => {
             return Err(refuse::verification_strategy_invalid()
                 .at("strategy")
                 .into());
@@ -135,7 +136,8 @@ async fn attempt(cx: &Cx, call: &Call) -> Result<Reply> {
         | Strategy::Web3Base
         | Strategy::Web3CoinbaseWallet
         | Strategy::Web3OkxWallet
-        | Strategy::Web3Solana => {
+        | Strategy::Web3Solana
+        | Strategy::Oauth(_) => {
             return Err(refuse::verification_strategy_invalid()
                 .at("strategy")
                 .into());

@@ -19,6 +19,8 @@ pub enum Factor {
     Password,
     /// A passkey.
     Passkey,
+    /// An account at a provider.
+    Social(&'static str),
     /// A code to an address.
     EmailCode {
         /// The address's id; made up where there is no such address.
@@ -48,6 +50,7 @@ impl Factor {
         match self {
             Self::Password => FactorResource::plain(Strategy::Password),
             Self::Passkey => FactorResource::plain(Strategy::Passkey),
+            Self::Social(word) => FactorResource::plain(Strategy::Oauth(word)),
             Self::EmailCode {
                 id,
                 safe,

@@ -17,6 +17,7 @@ use crate::instances::settings::SignUpMode;
 use crate::sessions;
 use crate::sessions::model::SessionRow;
 use crate::sessions::tasks::Proof;
+use crate::social::ops as social;
 use crate::strategies::{Proves, Strategy};
 use crate::users::model::UserRow;
 use crate::users::ops::failures::{self, Failure};
@@ -56,11 +57,20 @@ pub(super) async fn resource(cx: &Cx, tx: &mut Tx, row: &SignInRow) -> Result<Si
         None => None,
     };
     let identifier = row.identifier.as_deref();
-    let ways = match wallet::named(cx, identifier) {
+    let mut ways = match wallet::named(cx, identifier) {
         Some(wallet) => wallet::ways(cx, tx, &wallet).await?,
         None => factors(cx, identifier.unwrap_or_default(), user.as_ref(), &emails),
     };
+    if identifier.is_some() {
+        let elsewhere = social::ways_of(cx, tx, row.user_id.as_ref()).await?;
+        ways.extend(elsewhere.into_iter().map(Factor::Social));
+    }
     let mut shown = SignInResource::new(cx, row, user.as_ref(), &ways, verification.as_ref());
+    if verification.is_none()
+        && let Some(trip) = social::shown(cx, tx, row.first_factor_id.as_ref()).await?
+    {
+        shown.first_factor_verification = Some(trip);
+    }
     client_trust::show(cx, tx, row, user.as_ref(), &emails, &mut shown).await?;
     Ok(shown)
 }
@@ -255,9 +265,11 @@ fn code_address(named: &Named, ways: &[Factor], wanted: Strategy) -> Option<Stri
             strategy,
             ..
         } if *strategy == wanted => Some((id, *primary)),
-        Factor::EmailCode { .. } | Factor::Password | Factor::Passkey | Factor::Wallet { .. } => {
-            None
-        }
+        Factor::EmailCode { .. }
+        | Factor::Password
+        | Factor::Passkey
+        | Factor::Wallet { .. }
+        | Factor::Social(_) => None,
     });
     open.max_by_key(|(id, primary)| (given == Some(id.as_str()), *primary))
         .map(|(id, _)| id.clone())

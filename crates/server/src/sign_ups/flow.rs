@@ -64,7 +64,8 @@ pub fn missing(row: &SignUpRow, settings: &Settings) -> Vec<&'static str> {
         "email_address" => row.email_address.is_some(),
         "username" => row.username.is_some(),
         "web3_wallet" => row.web3_wallet.is_some(),
-        "password" => row.password_stored.is_some(),
+        // Whoever comes with an account elsewhere signs in by that.
+        "password" => row.password_stored.is_some() || row.external_verified,
         "first_name" => row.first_name.is_some(),
         "last_name" => row.last_name.is_some(),
         _ => true,
@@ -90,6 +91,7 @@ pub fn missing(row: &SignUpRow, settings: &Settings) -> Vec<&'static str> {
         && row.web3_wallet.is_none()
         && identified
         && row.password_stored.is_none()
+        && !row.external_verified
         && !out.contains(&"password")
     {
         out.push("password");
@@ -157,6 +159,9 @@ mod tests {
             email_verified: false,
             created_user_id: None,
             created_session_id: None,
+            external_flow_id: None,
+            external_verified: false,
+            email_proof: None,
             abandon_at: Timestamp(1),
             created_at: now,
             updated_at: now,
@@ -183,7 +188,7 @@ mod tests {
                     if settings.check().is_err() {
                         continue;
                     }
-                    for bits in 0_u8..64 {
+                    for bits in 0_u8..128 {
                         let bit = |n: u8| bits & (1 << n) != 0;
                         let mut row = row();
                         row.email_address = bit(0).then(|| "a@b.cd".into());
@@ -192,6 +197,7 @@ mod tests {
                         row.password_stored = bit(3).then(|| "hash".into());
                         row.web3_wallet = bit(4).then(|| "a wallet".into());
                         row.web3_verified_by = bit(5).then(|| "web3_solana_signature".into());
+                        row.external_verified = bit(6);
                         if !is_ready(&row, &settings) {
                             continue;
                         }
@@ -199,12 +205,12 @@ mod tests {
                         let by_email = bit(0) && bit(1);
                         let by_wallet = bit(4) && bit(5);
                         assert!(
-                            by_email || (!bit(0) && (by_wallet || (bit(2) && bit(3)))),
-                            "{settings:?} {bits:06b}"
+                            by_email || (!bit(0) && (by_wallet || (bit(2) && (bit(3) || bit(6))))),
+                            "{settings:?} {bits:07b}"
                         );
                         assert!(by_wallet || !bit(4));
                         assert!(!email.required() || by_email);
-                        assert!(!password.required() || bit(3));
+                        assert!(!password.required() || bit(3) || bit(6));
                         assert!(!username.required() || bit(2));
                     }
                 }

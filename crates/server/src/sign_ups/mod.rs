@@ -11,5 +11,6 @@ pub mod flow;
 pub mod model;
 pub mod ops;
 pub mod resource;
+pub mod social;
 pub mod store;
 mod wallet;

@@ -7,16 +7,20 @@ macro_rules! strategies {
     ($($(#[$doc:meta])* $name:ident = $word:literal),* $(,)?) => {
         /// A way to prove who one is.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum Strategy { $($(#[$doc])* $name),* }
+        pub enum Strategy {
+            $($(#[$doc])* $name,)*
+            /// An account at a provider, by the whole word: `oauth_google`. Which there are, the instance's connections say.
+            Oauth(&'static str),
+        }
         impl Strategy {
-            /// Every one.
+            /// Every one that is the same for all instances.
             pub const ALL: &'static [Strategy] = &[$(Self::$name),*];
             /// Their names on the wire.
             pub const WORDS: &'static [&'static str] = &[$($word),*];
             /// The name on the wire.
             #[must_use]
             pub fn word(self) -> &'static str {
-                match self { $(Self::$name => $word),* }
+                match self { $(Self::$name => $word,)* Self::Oauth(word) => word }
             }
             /// By name.
             #[must_use]
@@ -64,6 +68,7 @@ impl Strategy {
             | Self::ResetPasswordEmailCode
             | Self::Passkey
             | Self::Ticket
+            | Self::Oauth(_)
             | Self::Web3Metamask
             | Self::Web3Base
             | Self::Web3CoinbaseWallet
@@ -88,6 +93,7 @@ impl Strategy {
             | Self::Web3CoinbaseWallet
             | Self::Web3OkxWallet
             | Self::Web3Solana => "verification_web3",
+            Self::Oauth(_) => "verification_oauth",
         }
     }
 
@@ -106,7 +112,8 @@ impl Strategy {
             | Self::Passkey
             | Self::Totp
             | Self::BackupCode
-            | Self::Ticket => None,
+            | Self::Ticket
+            | Self::Oauth(_) => None,
         }
     }
 }

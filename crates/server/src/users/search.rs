@@ -47,6 +47,8 @@ pub struct Search {
     pub ids: Picks,
     /// External ids.
     pub external_ids: Picks,
+    /// Has one of these accounts at this provider.
+    pub accounts: Option<(String, Vec<String>)>,
     /// A filter asks for what no user has.
     pub nobody: bool,
     /// Part of a name, an identifier or an external id; or a whole id.
@@ -261,6 +263,13 @@ impl Statement {
             );
             self.among(" AND wallet_normal IN (", &search.wallets, "))");
         }
+        if let Some((provider, subjects)) = &search.accounts {
+            self.and(
+                " AND id IN (SELECT user_id FROM external_accounts WHERE instance_id = ? AND provider = ?",
+                &[&tenant, provider],
+            );
+            self.among(" AND provider_user_id IN (", subjects, "))");
+        }
         if let Some(query) = &search.query {
             // `search` starts with the id, of which a part says nothing ("user_" would fit everybody).
             self.and(
@@ -337,6 +346,7 @@ mod tests {
             email_addresses: list(3),
             wallets: list(4),
             usernames: list(5),
+            accounts: Some(("google".to_owned(), list(3))),
             ids: Picks {
                 include: list(1),
                 exclude: list(2),

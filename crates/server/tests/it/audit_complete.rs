@@ -4,6 +4,7 @@ use crate::answer::Answer;
 use crate::authenticator::Authenticator;
 use crate::authenticator_app::AuthenticatorApp;
 use crate::browser::{Browser, PASSWORD};
+use crate::idp::{ACME, BACK, Idp, leads};
 use crate::passkeys::{ask, by_the_book};
 use crate::wallet::Wallet;
 use crate::wallets::connect;
@@ -40,6 +41,10 @@ const SILENT: &[(&str, &str)] = &[
     (
         "createSessionToken",
         "signs a token and notes activity once a minute",
+    ),
+    (
+        "postOauthCallback",
+        "sends the browser on to the GET of the same path",
     ),
     ("postClient", "a visitor gets a client, who is nobody yet"),
     ("putClient", "a visitor gets a client, who is nobody yet"),
@@ -260,6 +265,33 @@ async fn client_trust(log: &mut Ledger, address: &str) {
     )
     .await;
     log.world.settings(|s| s.client_trust = false).await;
+}
+
+async fn social(log: &mut Ledger) {
+    let (idp, world) = Idp::start(&log.world).await;
+    log.world = world;
+    let (eve, user, _) = log.world.signed_in("eve@example.com").await;
+    let server = log.world.server();
+    let form = [("strategy", ACME), ("redirect_url", BACK)];
+    let path = "/v1/me/external_accounts";
+    for deleted in ["deleteExternalAccount", "DeleteExternalAccount"] {
+        let made = log.told("postOAuthAccounts", eve.post(path, &form)).await;
+        let one = format!("{path}/{}", text(&made["response"]["id"]));
+        eve.come_back(&idp.allow(&leads(&made["response"]["verification"])))
+            .await;
+        let again = format!("{one}/reauthorize");
+        log.told("reauthorizeExternalAccount", eve.patch(&again, &form))
+            .await;
+        let tokens = format!("{one}/tokens");
+        log.told("revokeExternalAccountTokens", eve.delete(&tokens))
+            .await;
+        if deleted == "deleteExternalAccount" {
+            log.told(deleted, eve.delete(&one)).await;
+        } else {
+            let one = one.replace("/v1/me", &format!("/v1/users/{}", user.id));
+            log.told(deleted, server.delete(&one)).await;
+        }
+    }
 }
 
 async fn tickets(log: &mut Ledger, user: &str) {
@@ -700,6 +732,7 @@ both! {
         let mut log = Ledger { world, seen: BTreeSet::new() };
         by_server(&mut log).await;
         by_browser(&mut log).await;
+        social(&mut log).await;
         let silent: BTreeSet<&str> = SILENT.iter().map(|(id, _)| *id).collect();
         let missing: Vec<&str> = usher_server::operations()
             .filter(|op| op.method != "GET")

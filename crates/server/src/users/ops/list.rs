@@ -6,6 +6,7 @@ use crate::identifiers::wallets;
 use crate::identifiers::wallets::model::WalletRow;
 use crate::passkeys;
 use crate::passkeys::model::PasskeyRow;
+use crate::social::accounts::{self, Shown};
 use crate::users::model::UserRow;
 use crate::users::search::{self, Page, Search};
 use crate::users::store;
@@ -26,6 +27,8 @@ pub struct Found {
     pub passkeys: Vec<PasskeyRow>,
     /// The wallets.
     pub wallets: Vec<WalletRow>,
+    /// Accounts elsewhere.
+    pub accounts: Vec<Shown>,
 }
 
 /// An id from outside.
@@ -68,11 +71,13 @@ pub async fn load(tx: &mut Tx, user: UserRow) -> Result<Found> {
     let emails = identifiers::store::of_user(tx, &user.id).await?;
     let passkeys = passkeys::ops::of_user(tx, &user).await?;
     let wallets = wallets::ops::of_user(tx, &user).await?;
+    let accounts = accounts::of_users(tx, std::slice::from_ref(&user.id)).await?;
     Ok(Found {
         user,
         emails,
         passkeys,
         wallets,
+        accounts,
     })
 }
 
@@ -88,12 +93,18 @@ pub async fn page(cx: &Cx, search: &Search, page: &Page) -> Result<Vec<Found>> {
     for email in identifiers::store::of_users(&mut tx, &ids).await? {
         emails.entry(email.user_id.clone()).or_default().push(email);
     }
+    let accounts = accounts::of_users(&mut tx, &ids).await?;
     let mut found = Vec::with_capacity(users.len());
     for user in users {
         found.push(Found {
             emails: emails.remove(&user.id).unwrap_or_default(),
             passkeys: passkeys::ops::of_user(&mut tx, &user).await?,
             wallets: wallets::ops::of_user(&mut tx, &user).await?,
+            accounts: accounts
+                .iter()
+                .filter(|a| a.row.user_id == user.id)
+                .cloned()
+                .collect(),
             user,
         });
     }

@@ -183,8 +183,9 @@ pub async fn remove_password(
     let found = list::one(cx, user.id.as_str()).await?;
     let codes =
         cx.instance.settings.email_signs_in() && found.emails.iter().any(|e| e.is_verified());
+    let elsewhere = ways::by_account(&cx.instance.settings, &found);
     let passkey = a.passkey && found.user.passkeys > 0;
-    let other_way = codes || passkey || ways::by_wallet(&cx.instance.settings, &found);
+    let other_way = codes || elsewhere || passkey || ways::by_wallet(&cx.instance.settings, &found);
     if a.password.required() || !other_way {
         return Err(refuse::password_required().into());
     }

@@ -1,6 +1,7 @@
 //! Which ways to sign in a user has left: whoever takes one away asks here first.
 use super::list::Found;
 use crate::instances::settings::Settings;
+use crate::social::registry::DEVELOPMENT;
 
 /// A user could still sign in: there is an identifier, and a way to prove to be whom it names.
 #[must_use]
@@ -11,7 +12,22 @@ pub fn any(settings: &Settings, found: &Found) -> bool {
     let password = a.password.enabled() && found.user.password_stored.is_some();
     let codes = settings.email_signs_in() && found.emails.iter().any(|e| e.is_verified());
     let passkey = a.passkey && found.user.passkeys > 0;
-    (password && (address || username)) || codes || passkey || by_wallet(settings, found)
+    (password && (address || username))
+        || codes
+        || passkey
+        || by_wallet(settings, found)
+        || by_account(settings, found)
+}
+
+/// An account elsewhere that is offered signs the user in.
+#[must_use]
+pub fn by_account(settings: &Settings, found: &Found) -> bool {
+    let offered = |provider: &str| match settings.social.get(provider) {
+        Some(connection) => connection.enabled && connection.sign_in,
+        None => provider == DEVELOPMENT && settings.development_provider,
+    };
+    let mut accounts = found.accounts.iter();
+    accounts.any(|a| a.row.is_verified() && offered(&a.row.provider))
 }
 
 /// A proved wallet signs the user in.
