@@ -133,8 +133,8 @@ mod tests {
         brief("settings");
     }
     #[test]
-    fn fuzz_template() {
-        brief("template");
+    fn fuzz_jwt_template() {
+        brief("jwt_template");
     }
     #[test]
     fn fuzz_base64url() {

@@ -1,10 +1,12 @@
 //! Promise P10, `p10_audit_complete`: whatever operation changes something leaves a row in the audit log. Every operation of the
 //! table that is no read stands here, or in `SILENT` with its reason; a new one fails this test until it does.
+mod social;
+mod tickets;
+
 use crate::answer::Answer;
 use crate::authenticator::Authenticator;
 use crate::authenticator_app::AuthenticatorApp;
 use crate::browser::{Browser, PASSWORD};
-use crate::idp::{ACME, BACK, Idp, leads};
 use crate::passkeys::{ask, by_the_book};
 use crate::wallet::Wallet;
 use crate::wallets::connect;
@@ -267,63 +269,6 @@ async fn client_trust(log: &mut Ledger, address: &str) {
     log.world.settings(|s| s.client_trust = false).await;
 }
 
-async fn social(log: &mut Ledger) {
-    let (idp, world) = Idp::start(&log.world).await;
-    log.world = world;
-    let (eve, user, _) = log.world.signed_in("eve@example.com").await;
-    let server = log.world.server();
-    let form = [("strategy", ACME), ("redirect_url", BACK)];
-    let path = "/v1/me/external_accounts";
-    for deleted in ["deleteExternalAccount", "DeleteExternalAccount"] {
-        let made = log.told("postOAuthAccounts", eve.post(path, &form)).await;
-        let one = format!("{path}/{}", text(&made["response"]["id"]));
-        eve.come_back(&idp.allow(&leads(&made["response"]["verification"])))
-            .await;
-        let again = format!("{one}/reauthorize");
-        log.told("reauthorizeExternalAccount", eve.patch(&again, &form))
-            .await;
-        let tokens = format!("{one}/tokens");
-        log.told("revokeExternalAccountTokens", eve.delete(&tokens))
-            .await;
-        if deleted == "deleteExternalAccount" {
-            log.told(deleted, eve.delete(&one)).await;
-        } else {
-            let one = one.replace("/v1/me", &format!("/v1/users/{}", user.id));
-            log.told(deleted, server.delete(&one)).await;
-        }
-    }
-}
-
-async fn tickets(log: &mut Ledger, user: &str) {
-    let server = log.world.server();
-    let actor = json!({ "user_id": user, "actor": { "sub": "support" } });
-    let to = json!({ "email_address": "invited@example.com", "notify": false });
-    for (create, revoke, path, body) in [
-        (
-            "CreateSignInToken",
-            "RevokeSignInToken",
-            "/v1/sign_in_tokens",
-            json!({ "user_id": user }),
-        ),
-        (
-            "CreateActorToken",
-            "RevokeActorToken",
-            "/v1/actor_tokens",
-            actor,
-        ),
-        (
-            "CreateInvitation",
-            "RevokeInvitation",
-            "/v1/invitations",
-            to,
-        ),
-    ] {
-        let made = log.told(create, server.post(path, body)).await;
-        let path = format!("{path}/{}/revoke", text(&made["id"]));
-        log.told(revoke, server.post(&path, json!({}))).await;
-    }
-}
-
 async fn agents(log: &mut Ledger, user: &str) {
     let server = log.world.server();
     let task = json!({ "on_behalf_of": { "user_id": user }, "permissions": "*", "agent_name": "a", "task_description": "b", "redirect_url": "http://localhost:3000/" });
@@ -398,7 +343,7 @@ async fn by_server(log: &mut Ledger) {
         .await;
     let id = text(&ada["id"]);
     let user = format!("/v1/users/{id}");
-    tickets(log, &id).await;
+    tickets::tickets(log, &id).await;
     waitlist(log).await;
     places_and_templates(log).await;
     agents(log, &id).await;
@@ -733,7 +678,7 @@ both! {
         Box::pin(by_server(&mut log)).await;
         Box::pin(by_browser(&mut log)).await;
         // The future of all of it together is larger than a thread's stack.
-        Box::pin(social(&mut log)).await;
+        Box::pin(social::social(&mut log)).await;
         let silent: BTreeSet<&str> = SILENT.iter().map(|(id, _)| *id).collect();
         let missing: Vec<&str> = usher_server::operations()
             .filter(|op| op.method != "GET")
