@@ -147,8 +147,8 @@ mod tests {
         brief("settings");
     }
     #[test]
-    fn fuzz_claims_template() {
-        brief("claims_template");
+    fn fuzz_jwt_template() {
+        brief("jwt_template");
     }
     #[test]
     fn fuzz_base64url() {

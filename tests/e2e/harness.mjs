@@ -106,10 +106,10 @@ export function usherBinary() {
 }
 
 /** `usher dev` on a free port with an empty data directory; `config` is what else its file says, `keys` what it says of keys. `env` is what it wrote to `dev.env`. */
-export async function startUsher({ settings = '', keys = '', config = '', flags = [] } = {}) {
+export async function startUsher({ settings = '', keys = '', config = '', port: wanted, flags = [] } = {}) {
   const directory = mkdtempSync(join(tmpdir(), 'usher-e2e-'));
   const data = join(directory, 'data');
-  const port = await freePort();
+  const port = wanted ?? await freePort();
   const url = `http://localhost:${port}`;
   const more = [...flags];
   if (settings || keys) {

@@ -97,6 +97,10 @@
   const mount = {
     'sign-in': clerk => clerk.mountSignIn(part('component'), { routing: 'path', path: '/sign-in', signUpUrl: '/sign-up' }),
     'sign-up': clerk => clerk.mountSignUp(part('component'), { routing: 'path', path: '/sign-up', signInUrl: '/sign-in' }),
+    'sso-callback': async clerk => {
+      // What is left to do there needs the challenge's place, should one be asked for.
+      await clerk.handleRedirectCallback({ signInUrl: '/sign-in', signUpUrl: '/sign-up', signInFallbackRedirectUrl: '/', signUpFallbackRedirectUrl: '/' });
+    },
     waitlist: clerk => clerk.mountWaitlist(part('component'), { signInUrl: '/sign-in' }),
     user: clerk => {
       if (!clerk.user) return clerk.redirectToSignIn({ signInForceRedirectUrl: location.href, signUpForceRedirectUrl: location.href });
@@ -160,8 +164,8 @@
     // Without an answer about the visitor, the library goes on with what it remembers, and says "degraded".
     window.Clerk.on('status', status => (part('degraded').hidden = status !== 'degraded'), { notify: true });
     await window.Clerk.load(options());
-    mount[page](window.Clerk);
-    part('loading').hidden = true;
+    await mount[page](window.Clerk);
+    part('loading').hidden = page !== 'sso-callback';
   }
 
   start().catch(fail);

@@ -60,7 +60,15 @@ pub(crate) async fn run(
     setup::check_master(&tools).await.map_err(told)??;
     let config = config(instances)?;
     // Nobody is asked about the passwords of a development server unless its file says so.
-    let (outbound, breached) = outside::open(&config, None)?;
+    let mut reach = config.clone();
+    if wanted(port, config.clone(), instances.is_some())
+        .iter()
+        .any(|w| w.settings.development_provider)
+    {
+        // The development provider is on this very port.
+        reach.outbound.allow.push(format!("localhost:{port}"));
+    }
+    let (outbound, breached) = outside::open(&reach, None)?;
     let captcha = config.captcha.open()?;
     for mut wanted in wanted(port, config, instances.is_some()) {
         if test_keys && wanted.keys == KeyForm::Live {

@@ -41,6 +41,12 @@ fn check(config: &Config) -> Result<(), String> {
                 "server.scheme is http, but {host} is not on this machine; set server.scheme = \"https\""
             ));
         }
+        if instance.settings.development_provider {
+            return Err(format!(
+                "instances: {:?}: settings.development_provider is for `usher dev` only; remove it",
+                instance.name
+            ));
+        }
         if instance.secret_key.is_some() {
             return Err(format!(
                 "instances: {:?}: secret_key is for `usher dev --instances` only; remove it and read the made one with `usher keys show`",

@@ -5,11 +5,13 @@
 //! Not here: what the claims mean, and `azp`, `iss` and `aud`.
 //! Reference: RFC 7515, RFC 7519, RFC 8725; contract fapi §4 (`cat`, `oiat`).
 
+mod provider;
 mod verify;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::Value;
 
+pub use self::provider::{named_key, verify_by_set};
 pub use self::verify::{JwtError, MAX_LEN, Verified, verify, verify_typed};
 use crate::signing::{KeyError, SigningKey};
 

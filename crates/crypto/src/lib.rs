@@ -6,6 +6,7 @@
 //! - [`seal`]: authenticated encryption of secrets at rest under one master key ([`seal::Master`]).
 //! - [`signing`]: RSA keys and RS256 signatures ([`signing::SigningKey`], [`signing::PublicKey`]).
 //! - [`es256`]: keys in devices, and what they sign.
+//! - [`ec`]: keys on P-256 and ES256 signatures ([`ec::EcKey`], [`ec::EcPublic`]).
 //! - [`jwt`]: making and strictly verifying RS256 JWTs ([`jwt::Signer`], [`jwt::verify`]).
 //! - [`password`]: password verifiers, our own and imported ones.
 //! - [`webauthn`]: passkeys, the relying party's side.
@@ -17,6 +18,7 @@
 
 pub mod custom;
 pub mod digest;
+pub mod ec;
 pub mod es256;
 pub mod jwt;
 pub mod password;

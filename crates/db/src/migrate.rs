@@ -9,6 +9,7 @@ pub const ALL: &[(&str, &str)] = &[
         include_str!("../migrations/0001_foundation.sql"),
     ),
     ("0002_phones", include_str!("../migrations/0002_phones.sql")),
+    ("0003_social", include_str!("../migrations/0003_social.sql")),
     ("0004_steps", include_str!("../migrations/0004_steps.sql")),
     ("0005_keys", include_str!("../migrations/0005_keys.sql")),
     (

@@ -101,6 +101,7 @@ id_columns!(
     ApplicationId,
     BackupCodesId,
     ClientId,
+    ExternalAccountId,
     IdentificationId,
     InstanceId,
     MessageId,

@@ -89,6 +89,7 @@ id_values!(
     ApplicationId,
     BackupCodesId,
     ClientId,
+    ExternalAccountId,
     IdentificationId,
     InstanceId,
     MessageId,

@@ -3,6 +3,7 @@ use crate::instances::loaded::Parts;
 use crate::instances::{Instance, store};
 use crate::limits::bucket::Limiter;
 use crate::redirect_urls;
+use crate::social::keys::Published;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -100,6 +101,8 @@ pub struct App {
     pub metrics: Metrics,
     /// How often who called what.
     pub limiter: Limiter,
+    /// What providers publish about themselves.
+    pub published: Published,
     instances: RwLock<Vec<Arc<Instance>>>,
     generation: AtomicI64,
     /// Minted tokens by session and origin; a cache of signatures, never of verdicts.
@@ -147,6 +150,7 @@ impl App {
             options,
             metrics: Metrics::default(),
             limiter: Limiter::default(),
+            published: Published::default(),
             instances: RwLock::new(Vec::new()),
             generation: AtomicI64::new(-1),
             minted: Mutex::default(),

@@ -27,6 +27,7 @@ pub mod serve;
 pub mod sessions;
 pub mod sign_ins;
 pub mod sign_ups;
+pub mod social;
 pub mod strategies;
 pub mod surface;
 pub mod templates;
@@ -82,6 +83,8 @@ pub fn operations() -> impl Iterator<Item = &'static route::Op> {
         passkeys::bapi::OPS,
         second_factors::fapi::OPS,
         second_factors::bapi::OPS,
+        social::fapi::OPS,
+        social::bapi::OPS,
     ]
     .into_iter()
     .flatten()

@@ -3,7 +3,7 @@ use crate::app::App;
 use crate::listen::tls::Tls;
 use crate::listen::{self, Listening};
 use crate::messages::job;
-use crate::{clients, instances, messages, sessions, sign_ins, sign_ups, verifications};
+use crate::{clients, instances, messages, sessions, sign_ins, sign_ups, social, verifications};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
@@ -196,6 +196,7 @@ pub async fn housekeeping(app: &App) -> Result<()> {
         crate::agents::store::sweep(&mut tx, yesterday).await?;
         sign_ins::store::sweep(&mut tx, yesterday).await?;
         sign_ups::store::sweep(&mut tx, yesterday).await?;
+        social::store::sweep(&mut tx, yesterday).await?;
         instances::store::erase_ended_keys(&mut tx, now).await?;
         Ok::<_, Error>(())
     })

@@ -81,6 +81,8 @@ ids! {
     BackupCodesId = "bkpc_";
     /// One browser or device.
     ClientId = "client_";
+    /// A user's account at a provider.
+    ExternalAccountId = "eac_";
     /// An email address, phone number or wallet of a user.
     IdentificationId = "idn_";
     /// An instance: one user base with its keys and settings.

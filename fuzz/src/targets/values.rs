@@ -220,7 +220,7 @@ const BUDGET: usize = 4096;
 /// What a template says fits its bounds, has the template's shape, and holds nothing of what the data's texts would be as
 /// templates: rendering is done once.
 pub(super) const TEMPLATE: Target = Target {
-    name: "claims_template",
+    name: "jwt_template",
     seeds: || {
         owned(&[
             "{{user.id}}",

@@ -161,7 +161,7 @@ fn verify_typ(
     })
 }
 
-fn object(json: &[u8]) -> Result<Map<String, Value>, JwtError> {
+pub(super) fn object(json: &[u8]) -> Result<Map<String, Value>, JwtError> {
     match usher_types::json::parse(json) {
         Ok(Value::Object(members)) => Ok(members),
         _ => Err(JwtError::Malformed),

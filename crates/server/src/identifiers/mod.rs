@@ -11,6 +11,7 @@ pub mod email;
 pub mod fapi;
 pub mod ops;
 pub mod phones;
+pub mod provider;
 pub mod resource;
 pub mod store;
 pub mod wallets;

@@ -5,6 +5,7 @@ use crate::trusted_devices::challenge::ChallengeResource;
 use crate::verifications::model::VerificationRow;
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::Value;
 use usher_types::Timestamp;
 
 /// What proves, or is to prove, an address.
@@ -33,39 +34,47 @@ pub struct VerificationResource {
     /// `sms` or `whatsapp`: how a code went to a phone number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub channel: Option<String>,
+    /// Where the browser is to go.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub external_verification_redirect_url: Option<String>,
+    /// What went wrong on the way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<Value>,
 }
 
 impl VerificationResource {
-    /// A proof that needed no preparation.
+    /// What every verification has.
     #[must_use]
-    pub fn proved(strategy: Strategy) -> Self {
+    pub fn of(
+        object: &'static str,
+        status: impl Into<String>,
+        strategy: impl Into<String>,
+    ) -> Self {
         Self {
-            object: strategy.verification_object(),
-            status: "verified".to_owned(),
-            strategy: strategy.word().to_owned(),
+            object,
+            status: status.into(),
+            strategy: strategy.into(),
             attempts: None,
             expire_at: None,
             nonce: None,
             message: None,
             trusted_device_challenge: None,
             channel: None,
+            external_verification_redirect_url: None,
+            error: None,
         }
+    }
+
+    /// A proof that needed no preparation.
+    #[must_use]
+    pub fn proved(strategy: Strategy) -> Self {
+        Self::of(strategy.verification_object(), "verified", strategy.word())
     }
 
     /// The operator's word.
     #[must_use]
     pub fn admin() -> Self {
-        Self {
-            object: "verification_admin",
-            status: "verified".to_owned(),
-            strategy: "admin".to_owned(),
-            attempts: None,
-            expire_at: None,
-            nonce: None,
-            message: None,
-            trusted_device_challenge: None,
-            channel: None,
-        }
+        Self::of("verification_admin", "verified", "admin")
     }
 
     /// A one-time code's verification, a passkey's challenge, or a wallet's message.
@@ -84,59 +93,41 @@ impl VerificationResource {
             asked if by_wallet => (None, asked),
             asked => (asked, None),
         };
+        let object = strategy.map_or("verification_otp", Strategy::verification_object);
         Self {
-            object: strategy.map_or("verification_otp", Strategy::verification_object),
             nonce,
             message,
             trusted_device_challenge,
-            status: row.status_at(now).to_owned(),
-            strategy: row.strategy.clone(),
             attempts: Some(row.attempts),
             expire_at: Some(row.expire_at.0),
             channel: row.channel.clone(),
+            ..Self::of(object, row.status_at(now), row.strategy.clone())
         }
     }
     /// What proved an identifier some time ago, at `at`.
     #[must_use]
     pub fn done(strategy: &str, at: Timestamp) -> Self {
-        if strategy == "ticket" {
-            return Self::ticket();
-        }
-        let admin = strategy == "admin";
-        Self {
-            object: if admin {
-                "verification_admin"
-            } else {
-                "verification_otp"
+        match strategy {
+            "ticket" => Self::ticket(),
+            "admin" => Self::admin(),
+            by if by.starts_with("from_oauth_") => {
+                Self::of("verification_from_oauth", "verified", by)
+            }
+            by => Self {
+                attempts: Some(1),
+                expire_at: Some(at.0),
+                ..Self::of("verification_otp", "verified", by)
             },
-            status: "verified".to_owned(),
-            strategy: strategy.to_owned(),
-            attempts: (!admin).then_some(1),
-            expire_at: (!admin).then_some(at.0),
-            nonce: None,
-            message: None,
-            trusted_device_challenge: None,
-            channel: None,
         }
     }
     /// What a ticket proved.
     #[must_use]
     pub fn ticket() -> Self {
-        Self {
-            object: "verification_ticket",
-            status: "verified".to_owned(),
-            strategy: "ticket".to_owned(),
-            attempts: None,
-            expire_at: None,
-            nonce: None,
-            message: None,
-            trusted_device_challenge: None,
-            channel: None,
-        }
+        Self::of("verification_ticket", "verified", "ticket")
     }
 }
 
-/// A link to another identification. None is made yet.
+/// A link to another identification: the account that an address came with.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(rename = "IdentificationLink")]
 pub struct LinkResource {

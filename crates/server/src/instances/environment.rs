@@ -2,6 +2,7 @@
 use super::model::InstanceRow;
 use super::settings::{Presence, Settings, SignUpMode};
 use crate::app::Options;
+use crate::social::registry::{Connection, Connections};
 use serde_json::{Value, json};
 
 fn attribute(
@@ -57,9 +58,38 @@ fn second_factor(on: bool, strategy: &str) -> Value {
     })
 }
 
+/// What Google's dialogue in a page is opened with, where Google signs in.
+fn one_tap(connections: &Connections) -> Value {
+    let google = connections
+        .enabled()
+        .find(|c| c.key == "google" && c.settings.sign_in);
+    google.map_or(Value::Null, |c| Value::from(c.settings.client_id.clone()))
+}
+
+/// The providers that are offered, by strategy.
+fn social(connections: &Connections, portal: &str) -> Value {
+    let one = |c: &Connection| {
+        json!({
+            "enabled": true, "required": false, "authenticatable": c.settings.sign_in, "strategy": c.strategy, "name": c.name,
+            "logo_url": format!("{portal}/logos/{}.svg", c.key), "block_email_subaddresses": c.settings.block_email_subaddresses,
+            "not_selectable": false, "deprecated": c.provider.deprecated,
+        })
+    };
+    let all = connections
+        .enabled()
+        .map(|c| (c.strategy.to_owned(), one(c)));
+    Value::Object(all.collect())
+}
+
 /// The document of an instance. What is not served yet is off in it, so that no UI offers it.
 #[must_use]
-pub fn document(row: &InstanceRow, settings: &Settings, portal: &str, options: &Options) -> Value {
+pub fn document(
+    row: &InstanceRow,
+    settings: &Settings,
+    portal: &str,
+    connections: &Connections,
+    options: &Options,
+) -> Value {
     let a = &settings.attributes;
     let off = Presence::Off;
     let page = |own: &str, path: &str| {
@@ -110,6 +140,12 @@ pub fn document(row: &InstanceRow, settings: &Settings, portal: &str, options: &
     if settings.phone_signs_in() {
         factors.push("phone_code");
     }
+    factors.extend(
+        connections
+            .enabled()
+            .filter(|c| c.settings.sign_in)
+            .map(|c| c.strategy),
+    );
     let second_factors: Vec<&str> = [
         ("totp", a.authenticator_app),
         ("phone_code", a.phone_second_factor),
@@ -165,7 +201,7 @@ pub fn document(row: &InstanceRow, settings: &Settings, portal: &str, options: &
             "create_organization_url": format!("{portal}/create-organization"), "after_leave_organization_url": home,
             "after_create_organization_url": home, "logo_link_url": home, "support_email": text_or_null(&settings.support_email),
             "branded": false, "experimental_force_oauth_first": false, "clerk_js_version": "6", "show_devmode_warning": false,
-            "google_one_tap_client_id": null, "help_url": null, "privacy_policy_url": text_or_null(&paths.privacy_policy_url),
+            "google_one_tap_client_id": one_tap(connections), "help_url": null, "privacy_policy_url": text_or_null(&paths.privacy_policy_url),
             "terms_url": text_or_null(&paths.terms_url), "logo_url": null, "favicon_url": null, "logo_image": null, "favicon_image": null,
             "captcha_public_key": captcha.map(|c| &c.site_key), "captcha_widget_type": captcha.map(|_| settings.captcha_widget.word()),
             "captcha_public_key_invisible": captcha.map(|c| &c.invisible_site_key), "captcha_provider": captcha.map(|_| "turnstile"),
@@ -185,7 +221,7 @@ pub fn document(row: &InstanceRow, settings: &Settings, portal: &str, options: &
                 "backup_code": second_factor(a.backup_code, "backup_code"),
                 "passkey": attribute(passkey, if a.passkey { &["passkey"] } else { &[] }, if a.passkey { &["passkey"] } else { &[] }, false),
             },
-            "social": {},
+            "social": social(connections, portal),
             "saml": disabled, "enterprise_sso": disabled,
             "sign_in": { "second_factor": { "required": settings.second_factor_required } },
             "sign_up": {

@@ -4,6 +4,7 @@ use super::keyring::Keyring;
 use super::model::{InstanceRow, SigningKeyRow};
 use super::settings::Settings;
 use crate::app::Options;
+use crate::social::registry::Connections;
 use bytes::Bytes;
 use std::collections::HashSet;
 use usher_crypto::digest;
@@ -86,6 +87,8 @@ pub struct Instance {
     pub pepper: [u8; 32],
     /// The portal's origin.
     pub portal_origin: String,
+    /// Accounts elsewhere that sign in.
+    pub social: Connections,
     /// Redirect targets beyond its origins, each a whole URL.
     redirect_urls: HashSet<String>,
 }
@@ -127,8 +130,14 @@ impl Instance {
             .ok_or_else(|| Fault::new(format!("instance {}: bad publishable key", row.id)))?;
         let issuer = format!("{scheme}://{encoded}");
         let portal_origin = format!("{scheme}://{portal_host}");
+        let development = row.environment_type != "production" && settings.development_provider;
+        let social = Connections::load(
+            &settings.social,
+            &data_key,
+            development.then_some(portal_origin.as_str()),
+        );
         let environment = Document::new(
-            environment::document(&row, &settings, &portal_origin, options).to_string(),
+            environment::document(&row, &settings, &portal_origin, &social, options).to_string(),
         );
         Ok(Self {
             cookie_suffix: super::keys::cookie_suffix(&row.publishable_key),
@@ -138,6 +147,7 @@ impl Instance {
             image_key: data_key.derive("images"),
             pepper: data_key.derive("pepper"),
             environment,
+            social,
             portal_origin,
             issuer,
             root_domain,

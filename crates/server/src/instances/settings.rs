@@ -2,6 +2,7 @@
 //! Every field has a default, so that a stored document of an older version is read by a newer one.
 pub use super::retention::Retention;
 use super::sms::Sms;
+use crate::social::settings::Social;
 use crate::strategies::{Chain, Strategy};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -476,6 +477,10 @@ pub struct Settings {
     pub retention: Retention,
     /// Addresses of the application's own pages.
     pub paths: Paths,
+    /// Accounts elsewhere that sign in, by provider: `google`, `custom_acme`.
+    pub social: Social,
+    /// The development server's own provider is offered, for trying things out. Never on production instances.
+    pub development_provider: bool,
 }
 
 impl Default for Settings {
@@ -514,6 +519,8 @@ impl Default for Settings {
             notices: Notices::default(),
             retention: Retention::default(),
             paths: Paths::default(),
+            social: Social::new(),
+            development_provider: false,
         }
     }
 }
@@ -674,6 +681,7 @@ impl Settings {
             return Err("native.trusted_devices needs native.app_identifiers".to_owned());
         }
         self.sms.check()?;
+        crate::social::settings::check(&self.social)?;
         self.limits.check()?;
         self.retention.check()?;
         for origin in &self.allowed_origins {

@@ -4,6 +4,7 @@ use super::model::{InstanceRow, SecretKeyRow, SigningKeyRow};
 use super::settings::Settings;
 use super::{keyring, keys, store};
 use crate::audit::{self, Event};
+use crate::social::settings::{self as social, Social};
 use usher_crypto::rng::Rng;
 use usher_crypto::seal::Master;
 use usher_crypto::signing::SigningKey;
@@ -107,14 +108,12 @@ pub async fn ensure(tools: &Tools<'_>, wanted: &Wanted) -> Result<()> {
         .find(|row| row.name == wanted.name);
     drop(view);
     let publishable = wanted.publishable_key();
-    let settings = serde_json::to_string(&wanted.settings)?;
     let Some(row) = known else {
-        return make(tools, wanted, publishable, settings).await;
+        return make(tools, wanted, publishable).await;
     };
     let moved = row.host != wanted.host
         || row.environment_type != wanted.environment
         || row.publishable_key != publishable;
-    let changed = wanted.overwrite && row.settings != settings;
     let prefix = keys::secret_prefix(&publishable);
     let fitting = secrets(tools.db, tools.master, &row, tools.now).await?;
     let missing = !fitting.iter().any(|key| key.starts_with(prefix))
@@ -123,6 +122,8 @@ pub async fn ensure(tools: &Tools<'_>, wanted: &Wanted) -> Result<()> {
         (wanted.secret_key.is_none() && missing).then(|| keys::secret(tools.rng, &publishable));
     let pinned = wanted.secret_key.as_deref().or(fresh.as_deref());
     let data = data_key(&row, tools.master)?;
+    let settings = next_settings(tools, wanted, &row, &data)?;
+    let changed = row.settings != settings;
     let seal = audit_key(&data);
     write_tx!(tools.db, row.id.as_str(), tx => {
         if moved {
@@ -199,14 +200,34 @@ pub(super) fn signing_key(
     })
 }
 
-async fn make(
+/// The settings after this start: those of the file where they replace the stored ones, else the stored ones. Connections to
+/// providers are the file's wherever it names any: a credential has no other way in.
+fn next_settings(
     tools: &Tools<'_>,
     wanted: &Wanted,
-    publishable_key: String,
-    settings: String,
-) -> Result<()> {
+    row: &InstanceRow,
+    data: &Master,
+) -> Result<String> {
+    let stored: Settings = serde_json::from_str(&row.settings)?;
+    let mut next = if wanted.overwrite {
+        wanted.settings.clone()
+    } else if wanted.settings.social.is_empty() {
+        return Ok(row.settings.clone());
+    } else {
+        Settings {
+            social: wanted.settings.social.clone(),
+            ..stored.clone()
+        }
+    };
+    social::seal(&mut next.social, &stored.social, data, tools.rng);
+    Ok(serde_json::to_string(&next)?)
+}
+
+async fn make(tools: &Tools<'_>, wanted: &Wanted, publishable_key: String) -> Result<()> {
     let application = ApplicationId::compose(tools.now, &tools.rng.base62(21));
     let data = Master::generate(tools.rng);
+    let mut settings = wanted.settings.clone();
+    social::seal(&mut settings.social, &Social::new(), &data, tools.rng);
     let mut row = InstanceRow {
         id: InstanceId::compose(tools.now, &tools.rng.base62(21)),
         application_id: application.clone(),
@@ -214,7 +235,7 @@ async fn make(
         environment_type: wanted.environment.clone(),
         host: wanted.host.clone(),
         publishable_key,
-        settings,
+        settings: serde_json::to_string(&settings)?,
         data_key_sealed: String::new(),
         generation: 1,
         created_at: tools.now,

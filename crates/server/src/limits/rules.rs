@@ -124,7 +124,8 @@ fn frontend(id: &str) -> &'static [Rule] {
         }
         "verifyPhoneNumber" => const { &[attempted("number_verification", "phone_number_id")] },
         "verifyEmailAddress" => const { &[attempted("address_verification", "email_id")] },
-        "postClient"
+        "getOauthCallback"
+        | "postClient"
         | "verifyClient"
         | "putClient"
         | "updateSignUps"

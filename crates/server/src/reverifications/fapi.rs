@@ -131,7 +131,8 @@ async fn prepare(cx: &Cx, call: &Call) -> Result<Reply> {
         | Strategy::Web3CoinbaseWallet
         | Strategy::Web3OkxWallet
         | Strategy::Web3Solana
-        | Strategy::TrustedDevice => {
+        | Strategy::TrustedDevice
+        | Strategy::Oauth(_) => {
             return Err(refuse::verification_strategy_invalid()
                 .at("strategy")
                 .into());
@@ -162,7 +163,8 @@ async fn attempt(cx: &Cx, call: &Call) -> Result<Reply> {
         | Strategy::Web3CoinbaseWallet
         | Strategy::Web3OkxWallet
         | Strategy::Web3Solana
-        | Strategy::TrustedDevice => {
+        | Strategy::TrustedDevice
+        | Strategy::Oauth(_) => {
             return Err(refuse::verification_strategy_invalid()
                 .at("strategy")
                 .into());

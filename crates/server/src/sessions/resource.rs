@@ -3,6 +3,7 @@ use super::model::SessionRow;
 use super::{tasks, token};
 use crate::clients::model::ClientRow;
 use crate::cx::Cx;
+use crate::social::resource::of_user;
 use crate::users;
 use crate::users::model::UserRow;
 use crate::users::resource::{Audience, PublicUserData, UserResource};
@@ -115,12 +116,11 @@ impl SessionResource {
                 client.authenticated_at,
             )?));
         }
-        resource.user = Some(UserResource::new(
-            &found,
-            &cx.instance,
-            cx.now,
-            Audience::Browser,
-        ));
+        let accounts = of_user(cx, &found.accounts, &found.user.id);
+        resource.user = Some(
+            UserResource::new(&found, &cx.instance, cx.now, Audience::Browser)
+                .with_accounts(accounts),
+        );
         Ok(resource)
     }
     /// Without user and token.

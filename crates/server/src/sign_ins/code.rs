@@ -55,7 +55,8 @@ fn events(strategy: Strategy) -> Events {
         | Strategy::Web3OkxWallet
         | Strategy::Web3Solana
         | Strategy::Ticket
-        | Strategy::TrustedDevice => Events {
+        | Strategy::TrustedDevice
+        | Strategy::Oauth(_) => Events {
             sent: "sign_in.email_address.verification.code_sent",
             invalid: "sign_in.email_address.verification.code_attempt_invalid",
             verified: "sign_in.email_address.verified",
@@ -78,7 +79,8 @@ pub(super) fn target(strategy: Strategy) -> Option<&'static str> {
         | Strategy::Web3OkxWallet
         | Strategy::Web3Solana
         | Strategy::Ticket
-        | Strategy::TrustedDevice => None,
+        | Strategy::TrustedDevice
+        | Strategy::Oauth(_) => None,
     }
 }
 
@@ -106,7 +108,11 @@ pub(super) fn given(cx: &Cx, named: &Named, wanted: Strategy) -> Option<String> 
             strategy,
             ..
         } if *strategy == wanted => Some((id, *primary)),
-        Factor::Code { .. } | Factor::Password | Factor::Passkey | Factor::Wallet { .. } => None,
+        Factor::Code { .. }
+        | Factor::Password
+        | Factor::Passkey
+        | Factor::Social(_)
+        | Factor::Wallet { .. } => None,
     });
     open.max_by_key(|(id, primary)| (given == Some(id.as_str()), *primary))
         .map(|(id, _)| id.clone())
@@ -227,7 +233,8 @@ fn signs_in(cx: &Cx, strategy: Strategy) -> bool {
         | Strategy::Web3OkxWallet
         | Strategy::Web3Solana
         | Strategy::Ticket
-        | Strategy::TrustedDevice => true,
+        | Strategy::TrustedDevice
+        | Strategy::Oauth(_) => true,
     }
 }
 

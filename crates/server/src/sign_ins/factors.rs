@@ -25,6 +25,8 @@ pub enum Factor {
     Password,
     /// A passkey.
     Passkey,
+    /// An account at a provider.
+    Social(&'static str),
     /// A code to an address or a number.
     Code {
         /// The id of the address or number; made up where there is none.
@@ -54,6 +56,7 @@ impl Factor {
         match self {
             Self::Password => FactorResource::plain(Strategy::Password),
             Self::Passkey => FactorResource::plain(Strategy::Passkey),
+            Self::Social(word) => FactorResource::plain(Strategy::Oauth(word)),
             Self::Code {
                 id,
                 safe,

@@ -6,6 +6,7 @@ use super::ops::{self, Start};
 use super::passkey;
 use super::resource::SignInResource;
 use super::second;
+use super::social;
 use super::ticket;
 use super::wallet;
 use crate::captcha::ops::{self as captcha, Door};
@@ -14,6 +15,8 @@ use crate::cx::Cx;
 use crate::handler;
 use crate::identifiers::contact::Channel;
 use crate::route::{Call, Guard, Op, Reply};
+use crate::social::fapi::ways;
+use crate::social::native;
 use crate::strategies::{Proves, Strategy};
 use crate::trusted_devices::model::ALGORITHMS;
 use usher_http::form::{Field, flag, secret, text, word};
@@ -26,10 +29,13 @@ const CREATE: &[Field] = &[
     secret("ticket", 256),
     text("trusted_device_id", 80),
     secret("password", 4096),
+    secret("token", 16 * 1024),
     flag("transfer"),
     flag("sign_up_if_missing"),
     text("redirect_url", 4096),
     text("action_complete_redirect_url", 4096),
+    text("oidc_prompt", 64),
+    text("oidc_login_hint", 320),
     text("locale", 35),
     text("captcha_token", 4096),
     text("captcha_widget_type", 32),
@@ -44,6 +50,9 @@ const PREPARE: &[Field] = &[
     text("phone_number_id", 80),
     word("channel", Channel::WORDS),
     text("redirect_url", 4096),
+    text("action_complete_redirect_url", 4096),
+    text("oidc_prompt", 64),
+    text("oidc_login_hint", 320),
 ];
 const PREPARE_SECOND: &[Field] = &[
     text("strategy", 64).required(),
@@ -168,6 +177,13 @@ async fn create(cx: &Cx, call: &Call) -> Result<Reply> {
             .ok_or_else(|| refuse::form_param_missing(name).at(name))?;
         return envelope(cx, device::create(cx, id).await?).await;
     }
+    if let Some(word) = form.text("strategy").filter(|word| native::is(word)) {
+        return envelope(cx, social::by_token(cx, word, form.text("token")).await?).await;
+    }
+    if let Some(word) = social::is_social(form.text("strategy")) {
+        social::check_offered(cx, word)?;
+        return envelope(cx, social::create(cx, word, ways(cx, form)?).await?).await;
+    }
     let start = Start {
         identifier: form.text("identifier"),
         password: form.text("password"),
@@ -203,6 +219,14 @@ async fn show(cx: &Cx, call: &Call) -> Result<Reply> {
 }
 
 async fn prepare(cx: &Cx, call: &Call) -> Result<Reply> {
+    if let Some(word) = social::is_social(call.form.text("strategy")) {
+        let id = call.param("sign_in_id");
+        // Before anything is said about the fields: whose attempt it is.
+        ops::mine(cx, &mut cx.read().await?, id).await?;
+        social::check_offered(cx, word)?;
+        let ways = ways(cx, &call.form)?;
+        return envelope(cx, social::prepare(cx, id, word, ways).await?).await;
+    }
     let strategy = strategy(call.form.text("strategy").unwrap_or_default())?;
     let id = call.param("sign_in_id");
     let need = |name: &str| {
@@ -260,7 +284,7 @@ async fn attempt(cx: &Cx, call: &Call) -> Result<Reply> {
             device::attempt(cx, id, &device, &data, &need("signature")?).await?
         }
         // A ticket begins an attempt; none is attempted within one.
-        Strategy::Totp | Strategy::BackupCode | Strategy::Ticket => {
+        Strategy::Totp | Strategy::BackupCode | Strategy::Ticket | Strategy::Oauth(_) => {
             return Err(refuse::verification_strategy_invalid()
                 .at("strategy")
                 .into());

@@ -17,6 +17,7 @@ pub mod ops;
 mod passkey;
 pub mod resource;
 mod second;
+pub mod social;
 pub mod store;
 mod ticket;
 pub mod transfer;

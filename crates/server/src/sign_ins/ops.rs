@@ -1,7 +1,7 @@
 //! Use cases of sign-ins. Each: read, slow work, one write transaction, announce after the commit.
 use super::client_trust;
 use super::code;
-use super::factors::{Known, factors, name};
+use super::factors::{Factor, Known, factors, name};
 use super::flow::{Facts, Status, status};
 use super::model::SignInRow;
 use super::resource::{Proofs, SignInResource};
@@ -17,6 +17,7 @@ use crate::instances::settings::SignUpMode;
 use crate::sessions;
 use crate::sessions::model::SessionRow;
 use crate::sessions::tasks::Proof;
+use crate::social::ops as social;
 use crate::strategies::{Proves, Strategy};
 use crate::users::model::UserRow;
 use crate::users::ops::failures::{self, Failure};
@@ -67,11 +68,20 @@ pub(super) async fn resource(cx: &Cx, tx: &mut Tx, row: &SignInRow) -> Result<Si
         identifier: row.identifier.as_deref().unwrap_or_default(),
         found: found.as_ref(),
     };
-    let ways = match wallet::named(cx, row.identifier.as_deref()) {
+    let mut ways = match wallet::named(cx, row.identifier.as_deref()) {
         Some(wallet) => wallet::ways(cx, tx, &wallet).await?,
         None => factors(cx, &known),
     };
+    if row.identifier.is_some() {
+        let elsewhere = social::ways_of(cx, tx, row.user_id.as_ref()).await?;
+        ways.extend(elsewhere.into_iter().map(Factor::Social));
+    }
     let mut shown = SignInResource::new(cx, row, found.as_ref(), &ways, &under_way);
+    if under_way.first.is_none()
+        && let Some(trip) = social::shown(cx, tx, row.first_factor_id.as_ref()).await?
+    {
+        shown.first_factor_verification = Some(trip);
+    }
     client_trust::show(cx, tx, row, found.as_ref(), &mut shown).await?;
     Ok(shown)
 }

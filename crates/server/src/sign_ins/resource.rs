@@ -124,7 +124,8 @@ impl FactorResource {
             | Strategy::Web3OkxWallet
             | Strategy::Web3Solana
             | Strategy::Ticket
-            | Strategy::TrustedDevice => way.email_address_id = Some(id.to_owned()),
+            | Strategy::TrustedDevice
+            | Strategy::Oauth(_) => way.email_address_id = Some(id.to_owned()),
         }
         way
     }

@@ -15,7 +15,7 @@ use crate::strategies::Strategy;
 use crate::verifications::store as verification_store;
 use usher_db::Tx;
 use usher_types::error::codes as refuse;
-use usher_types::id::SignUpId;
+use usher_types::id::{SignUpId, VerificationId};
 use usher_types::{Error, Result};
 
 /// Takes over a sign-up whose address or number turned out to be an existing user's and was proved by a code.
@@ -23,6 +23,9 @@ use usher_types::{Error, Result};
 /// # Errors
 /// 400 `account_transfer_invalid` where there is none.
 pub async fn transfer(cx: &Cx) -> Result<SignInResource> {
+    if let Some(done) = super::social::transfer(cx).await? {
+        return Ok(done);
+    }
     let client = cx
         .client
         .as_ref()
@@ -62,6 +65,20 @@ pub async fn transfer(cx: &Cx) -> Result<SignInResource> {
         Ok::<_, Error>((held, row, done))
     })?;
     conclude(cx, (held, row, done)).await
+}
+
+/// The trip to a provider that the client's sign-in has made.
+///
+/// # Errors
+/// The database's.
+pub async fn trip(tx: &mut Tx, held: &Held) -> Result<Option<VerificationId>> {
+    let Some(id) = &held.row.sign_in_id else {
+        return Ok(None);
+    };
+    let row = store::find(tx, id).await?;
+    Ok(row
+        .filter(|r| r.client_id == held.row.id)
+        .and_then(|r| r.first_factor_id))
 }
 
 /// The address or number that an unknown-identifier attempt proved, for a sign-up by transfer; consumed.

@@ -1,14 +1,17 @@
 //! `/v1/client/sign_ups` (contract fapi §8.6).
-use super::ops;
 use super::resource::SignUpResource;
+use super::social::By;
 use super::verify::{self, Proof};
-use super::wallet;
+use super::{ops, social, wallet};
 use crate::captcha::ops::{self as captcha, Door};
 use crate::clients::fapi::envelope;
 use crate::cx::Cx;
 use crate::handler;
 use crate::identifiers::contact::Channel;
 use crate::route::{Call, Guard, Op, Reply};
+use crate::social::fapi::ways;
+use crate::social::native;
+use crate::social::ops::Ready;
 use crate::strategies::Strategy;
 use usher_http::form::{Field, flag, object, secret, text, word};
 use usher_types::Result;
@@ -24,6 +27,7 @@ const FIELDS: &[Field] = &[
     text("first_name", 256),
     text("last_name", 256),
     secret("password", 4096),
+    secret("token", 16 * 1024),
     object("unsafe_metadata", 8192),
     flag("transfer"),
     flag("legal_accepted"),
@@ -33,11 +37,16 @@ const FIELDS: &[Field] = &[
     text("captcha_token", 4096),
     text("captcha_widget_type", 32),
     text("captcha_error", 256),
+    text("oidc_prompt", 64),
+    text("oidc_login_hint", 320),
 ];
 const PREPARE: &[Field] = &[
     text("strategy", 64).required(),
     text("redirect_url", 4096),
     word("channel", Channel::WORDS),
+    text("action_complete_redirect_url", 4096),
+    text("oidc_prompt", 64),
+    text("oidc_login_hint", 320),
 ];
 const ATTEMPT: &[Field] = &[
     text("strategy", 64).required(),
@@ -100,7 +109,24 @@ fn strategy(call: &Call) -> Result<Strategy> {
         .ok_or_else(|| refuse::form_param_value_invalid("strategy").at("strategy"))?)
 }
 
-/// A sign-up by another way (social) is not served.
+/// The provider that a request leads to, where it does.
+async fn provider(cx: &Cx, call: &Call) -> Result<Option<Ready>> {
+    if call.form.text("strategy").is_some_and(native::is) {
+        return Ok(None);
+    }
+    let word = call
+        .form
+        .text("strategy")
+        .filter(|w| w.starts_with("oauth_"));
+    let Some(word) = word else {
+        return Ok(None);
+    };
+    social::offered(cx, word)?;
+    let ways = ways(cx, &call.form)?;
+    social::ready(cx, word, ways).await.map(Some)
+}
+
+/// A strategy that is none of ours is refused by name.
 fn check_strategy(call: &Call) -> Result<()> {
     let by_ticket = call.form.text("strategy") == Some(Strategy::Ticket.word());
     if by_ticket && call.form.text("ticket").is_none() {
@@ -114,9 +140,19 @@ fn check_strategy(call: &Call) -> Result<()> {
 }
 
 async fn create(cx: &Cx, call: &Call) -> Result<Reply> {
-    check_strategy(call)?;
-    captcha::check(cx, &call.form, Door::SignUp).await?;
-    envelope(cx, ops::create(cx, &call.form).await?).await
+    let form = &call.form;
+    let by = match (provider(cx, call).await?, form.text("strategy")) {
+        (Some(ready), _) => Some(By::Trip(ready)),
+        (None, Some(word)) if native::is(word) => {
+            Some(By::Token(native::read(cx, word, form.text("token")).await?))
+        }
+        (None, _) => {
+            check_strategy(call)?;
+            None
+        }
+    };
+    captcha::check(cx, form, Door::SignUp).await?;
+    envelope(cx, ops::create(cx, form, by.as_ref()).await?).await
 }
 
 async fn show(cx: &Cx, call: &Call) -> Result<Reply> {
@@ -124,6 +160,15 @@ async fn show(cx: &Cx, call: &Call) -> Result<Reply> {
 }
 
 async fn update(cx: &Cx, call: &Call) -> Result<Reply> {
+    let id = call.param("sign_up_id");
+    if let Some(ready) = provider(cx, call).await? {
+        let made = ops::update(cx, id, &call.form).await?;
+        // Complete with what was given, it needs no provider.
+        if made.created_user_id.is_none() {
+            return envelope(cx, social::prepare(cx, id, &ready).await?).await;
+        }
+        return envelope(cx, made).await;
+    }
     check_strategy(call)?;
     envelope(
         cx,
@@ -134,6 +179,9 @@ async fn update(cx: &Cx, call: &Call) -> Result<Reply> {
 
 async fn prepare(cx: &Cx, call: &Call) -> Result<Reply> {
     let id = call.param("sign_up_id");
+    if let Some(ready) = provider(cx, call).await? {
+        return envelope(cx, social::prepare(cx, id, &ready).await?).await;
+    }
     let strategy = strategy(call)?;
     let sign_up = if strategy.chain().is_some() {
         wallet::prepare(cx, id, strategy).await?

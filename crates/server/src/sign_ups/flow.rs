@@ -70,7 +70,8 @@ pub fn missing(row: &SignUpRow, settings: &Settings) -> Vec<&'static str> {
         "phone_number" => row.phone_number.is_some(),
         "username" => row.username.is_some(),
         "web3_wallet" => row.web3_wallet.is_some(),
-        "password" => row.password_stored.is_some(),
+        // Whoever comes with an account elsewhere signs in by that.
+        "password" => row.password_stored.is_some() || row.external_verified,
         "first_name" => row.first_name.is_some(),
         "last_name" => row.last_name.is_some(),
         LEGAL => row.legal_accepted_at.is_some(),
@@ -119,6 +120,8 @@ fn opens(row: &SignUpRow, settings: &Settings) -> bool {
         || row.email_address.is_some() && (settings.email_signs_in() || passwords)
         || row.phone_number.is_some() && (settings.phone_signs_in() || passwords)
         || row.web3_wallet.is_some()
+        // Whoever comes with an account elsewhere signs in by that.
+        || row.external_verified
 }
 
 /// The given fields that are not proved.
@@ -195,6 +198,9 @@ mod tests {
             phone_verified: false,
             created_user_id: None,
             created_session_id: None,
+            external_flow_id: None,
+            external_verified: false,
+            email_proof: None,
             abandon_at: Timestamp(1),
             created_at: now,
             updated_at: now,

@@ -11,6 +11,7 @@ pub mod flow;
 pub mod model;
 pub mod ops;
 pub mod resource;
+pub mod social;
 pub mod store;
 pub mod verify;
 mod wallet;

@@ -31,6 +31,12 @@ row! {
         pub phone_verified: bool,
         pub created_user_id: Option<UserId>,
         pub created_session_id: Option<SessionId>,
+        /// The trip whose account the attempt brings along.
+        pub external_flow_id: Option<VerificationId>,
+        /// That trip succeeded.
+        pub external_verified: bool,
+        /// What proved the address, where a provider did: `from_oauth_google`.
+        pub email_proof: Option<String>,
         pub abandon_at: Timestamp,
         pub created_at: Timestamp,
         pub updated_at: Timestamp,

@@ -2,8 +2,8 @@
 use super::flow::{self, Status};
 use super::model::{LIFE_MS, SignUpRow};
 use super::resource::{Proofs, SignUpResource};
-use super::store;
-use super::wallet;
+use super::social::By;
+use super::{social, store, wallet};
 use crate::access::ops::{self as access, Door};
 use crate::audit::{self, Event};
 use crate::clients::ops::{self as clients, Held};
@@ -184,7 +184,10 @@ pub(super) async fn resource(cx: &Cx, tx: &mut Tx, row: &SignUpRow) -> Result<Si
     if let Some(id) = &row.web3_verification_id {
         proofs.wallet = verification_store::find(tx, id).await?;
     }
-    Ok(SignUpResource::new(cx, row, &proofs))
+    let mut resource = SignUpResource::new(cx, row, &proofs);
+    resource.verifications.external_account =
+        crate::social::ops::shown(cx, tx, row.external_flow_id.as_ref()).await?;
+    Ok(resource)
 }
 
 /// The client's open attempt, for its resource; `None` once it is over.
@@ -254,7 +257,7 @@ pub(super) async fn check_access(cx: &Cx, tx: &mut Tx, row: &SignUpRow) -> Resul
 
 /// Refuses taken identifiers. Where enumeration protection is on a taken address is not told of here: whoever proves to
 /// own it by the code learns it then.
-async fn check_free(cx: &Cx, tx: &mut Tx, row: &SignUpRow) -> Result<()> {
+pub(super) async fn check_free(cx: &Cx, tx: &mut Tx, row: &SignUpRow) -> Result<()> {
     check_access(cx, tx, row).await?;
     let mut faults = Vec::new();
     if let Some(address) = &row.email_address
@@ -301,6 +304,7 @@ fn apply(cx: &Cx, row: &mut SignUpRow, given: &Given) {
         row.email_address = email;
         row.email_verified = false;
         row.email_verification_id = None;
+        row.email_proof = None;
     }
     let phone = match &given.phone {
         Patch::Absent => row.phone_number.clone(),
@@ -369,11 +373,11 @@ async fn take_invitation(
 }
 
 /// Starts an attempt; it replaces the client's current one. With `transfer`, the address that a sign-in proved is taken
-/// over.
+/// over. `by` is the provider that it goes to next, or what one has said.
 ///
 /// # Errors
 /// 403 where sign-ups are not public; 400 where the client is signed in; 422 for fields.
-pub async fn create(cx: &Cx, form: &Form) -> Result<SignUpResource> {
+pub async fn create(cx: &Cx, form: &Form, by: Option<&By>) -> Result<SignUpResource> {
     let ticket = form.text("ticket");
     check_mode(cx, ticket.is_some())?;
     check_ticket(cx, ticket).await?;
@@ -407,6 +411,9 @@ pub async fn create(cx: &Cx, form: &Form) -> Result<SignUpResource> {
             phone_verified: false,
             created_user_id: None,
             created_session_id: None,
+            external_flow_id: None,
+            external_verified: false,
+            email_proof: None,
             abandon_at: cx.now.plus_ms(LIFE_MS),
             created_at: cx.now,
             updated_at: cx.now,
@@ -416,7 +423,7 @@ pub async fn create(cx: &Cx, form: &Form) -> Result<SignUpResource> {
         };
         apply(cx, &mut row, &given);
         take_invitation(cx, &mut tx, &mut row, ticket).await?;
-        if transfer && row.ticket_id.is_none() {
+        if transfer && !social::take_over(cx, &mut tx, &held, &mut row).await? && row.ticket_id.is_none() {
             match crate::sign_ins::transfer::take_transferable(cx, &mut tx, &held).await?.ok_or_else(refuse::account_transfer_invalid)? {
                 Contact::Email(address) => {
                     row.email_address = Some(address.as_str().to_owned());
@@ -431,6 +438,11 @@ pub async fn create(cx: &Cx, form: &Form) -> Result<SignUpResource> {
         check_free(cx, &mut tx, &row).await?;
         store::insert(&mut tx, &row).await?;
         audit::record(cx, &mut tx, told("sign_up.created", &row));
+        match by {
+            Some(By::Trip(ready)) => social::begin(cx, &mut tx, &held, &mut row, ready).await?,
+            Some(By::Token(given)) => social::by_token(cx, &mut tx, &held, &mut row, given).await?,
+            None => {}
+        }
         client_store::set_sign_up(&mut tx, &held.row.id, Some(&row.id), cx.now).await?;
         let changed = finish(cx, &mut tx, &mut held, &mut row).await?;
         Ok::<_, Error>((held, row, changed))
@@ -556,6 +568,9 @@ pub(super) async fn finish(
         ..NewUser::default()
     };
     let user = users::ops::create::create(cx, tx, new).await?;
+    if let (Some(id), Some(proof)) = (&user.primary_email_address_id, &row.email_proof) {
+        identifiers::provider::credit(tx, id, proof).await?;
+    }
     if let Some(address) = &row.email_address {
         waitlist::ops::complete(cx, tx, address).await?;
     }
@@ -566,6 +581,8 @@ pub(super) async fn finish(
         None if row.email_address.is_some() => Strategy::EmailCode.word(),
         None => Strategy::PhoneCode.word(),
     };
+    let external = social::attach(cx, tx, row, &user).await?;
+    let strategy = external.as_deref().unwrap_or(strategy);
     let session = sessions::ops::complete(cx, tx, held, &user, strategy).await?;
     let event = told("sign_up.completed", row).user(&user.id);
     audit::record(cx, tx, event.session(&session.id));

@@ -34,8 +34,8 @@ pub struct Verifications {
     pub phone_number: Option<FieldVerification>,
     /// Null before a signature was asked for.
     pub web3_wallet: Option<FieldVerification>,
-    /// None is served yet.
-    pub external_account: Option<Value>,
+    /// Null before a trip to a provider.
+    pub external_account: Option<VerificationResource>,
 }
 
 /// A sign-up.

@@ -12,7 +12,7 @@ pub async fn insert(tx: &mut Tx, sign_up: &SignUpRow) -> Result<(), DbError> {
 
 pub async fn find(tx: &mut Tx, id: &SignUpId) -> Result<Option<SignUpRow>, DbError> {
     let tenant = tx.tenant().to_owned();
-    tx.first("SELECT instance_id, id, client_id, email_address, username, first_name, last_name, password_stored, unsafe_metadata, external_id, custom_action, ticket_id, public_metadata, locale, legal_accepted_at, email_verification_id, email_verified, phone_number, phone_verification_id, phone_verified, created_user_id, created_session_id, abandon_at, created_at, updated_at, web3_wallet, web3_verification_id, web3_verified_by FROM sign_ups WHERE instance_id = ? AND id = ?", params![tenant, id]).await
+    tx.first("SELECT instance_id, id, client_id, email_address, username, first_name, last_name, password_stored, unsafe_metadata, external_id, custom_action, ticket_id, public_metadata, locale, legal_accepted_at, email_verification_id, email_verified, phone_number, phone_verification_id, phone_verified, created_user_id, created_session_id, external_flow_id, external_verified, email_proof, abandon_at, created_at, updated_at, web3_wallet, web3_verification_id, web3_verified_by FROM sign_ups WHERE instance_id = ? AND id = ?", params![tenant, id]).await
 }
 
 /// Writes every column. Called under the client's lock, or on a column that only the operator changes.

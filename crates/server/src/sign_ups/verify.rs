@@ -47,9 +47,8 @@ impl Proof {
             | Strategy::Web3OkxWallet
             | Strategy::Web3Solana
             | Strategy::Ticket
-            | Strategy::TrustedDevice => {
-                Err(refuse::verification_strategy_invalid().at("strategy"))
-            }
+            | Strategy::TrustedDevice
+            | Strategy::Oauth(_) => Err(refuse::verification_strategy_invalid().at("strategy")),
         }
     }
     fn strategy(self) -> Strategy {

@@ -7,16 +7,20 @@ macro_rules! strategies {
     ($($(#[$doc:meta])* $name:ident = $word:literal),* $(,)?) => {
         /// A way to prove who one is.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum Strategy { $($(#[$doc])* $name),* }
+        pub enum Strategy {
+            $($(#[$doc])* $name,)*
+            /// An account at a provider, by the whole word: `oauth_google`. Which there are, the instance's connections say.
+            Oauth(&'static str),
+        }
         impl Strategy {
-            /// Every one.
+            /// Every one that is the same for all instances.
             pub const ALL: &'static [Strategy] = &[$(Self::$name),*];
             /// Their names on the wire.
             pub const WORDS: &'static [&'static str] = &[$($word),*];
             /// The name on the wire.
             #[must_use]
             pub fn word(self) -> &'static str {
-                match self { $(Self::$name => $word),* }
+                match self { $(Self::$name => $word,)* Self::Oauth(word) => word }
             }
             /// By name.
             #[must_use]
@@ -72,6 +76,7 @@ impl Strategy {
             | Self::ResetPasswordPhoneCode
             | Self::Passkey
             | Self::Ticket
+            | Self::Oauth(_)
             | Self::Web3Metamask
             | Self::Web3Base
             | Self::Web3CoinbaseWallet
@@ -99,7 +104,8 @@ impl Strategy {
             | Self::Web3OkxWallet
             | Self::Web3Solana
             | Self::Ticket
-            | Self::TrustedDevice => false,
+            | Self::TrustedDevice
+            | Self::Oauth(_) => false,
         }
     }
 
@@ -120,7 +126,8 @@ impl Strategy {
             | Self::Web3OkxWallet
             | Self::Web3Solana
             | Self::Ticket
-            | Self::TrustedDevice => false,
+            | Self::TrustedDevice
+            | Self::Oauth(_) => false,
         }
     }
 
@@ -143,6 +150,7 @@ impl Strategy {
             | Self::Web3OkxWallet
             | Self::Web3Solana => "verification_web3",
             Self::TrustedDevice => "verification_trusted_device",
+            Self::Oauth(_) => "verification_oauth",
         }
     }
 
@@ -164,7 +172,8 @@ impl Strategy {
             | Self::Totp
             | Self::BackupCode
             | Self::Ticket
-            | Self::TrustedDevice => None,
+            | Self::TrustedDevice
+            | Self::Oauth(_) => None,
         }
     }
 }

@@ -55,6 +55,10 @@ pub fn check_origin(cx: &Cx, request: &Incoming, effective: &str, op: &Op) -> Re
     if op.guard == Guard::Public && matches!(effective, "GET" | "HEAD") {
         return Ok(());
     }
+    // A provider's page posts its answer: it changes nothing, and leads to the GET that asks whose it is.
+    if op.navigated && effective == "POST" {
+        return Ok(());
+    }
     if request.headers.get_all("origin").iter().count() > 1 {
         return Err(refuse::origin_invalid().into());
     }

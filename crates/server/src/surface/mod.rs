@@ -4,6 +4,7 @@
 //! below or beside.
 pub mod body;
 pub mod browser;
+mod dev_provider;
 mod forwarded;
 mod headers;
 pub mod pages;

@@ -1,6 +1,6 @@
 //! Everything that is no API operation: health, metrics, scripts, avatars, the account portal, the development inbox,
 //! the OpenAPI documents.
-use super::{Incoming, facts, pictures};
+use super::{Incoming, dev_provider, facts, pictures};
 use crate::app::App;
 use crate::cx::Cx;
 use crate::instances::Instance;
@@ -30,6 +30,9 @@ pub async fn answer(app: &Arc<App>, request: &Incoming, path: &str) -> Option<Re
                 .await
                 .unwrap_or_else(|e| super::render::error(app, &e, "")),
         );
+    }
+    if path.starts_with(dev_provider::PATH) && app.options.development {
+        return Some(dev_provider::answer(app, request, path));
     }
     if !reads {
         return None;
@@ -64,12 +67,16 @@ pub async fn answer(app: &Arc<App>, request: &Incoming, path: &str) -> Option<Re
         let shown = pictures::uploaded(app, request, rest).await;
         return Some(shown.unwrap_or_else(|e| super::render::error(app, &e, "")));
     }
+    if let Some(rest) = path.strip_prefix("/logos/") {
+        return Some(logo(rest));
+    }
     let page = match path.split('/').nth(1).unwrap_or_default() {
         "" => "home",
         "sign-in" => "sign-in",
         "sign-up" => "sign-up",
         "user" => "user",
         "waitlist" => "waitlist",
+        "sso-callback" => "sso-callback",
         _ => return None,
     };
     let seen = facts(app, request, false);
@@ -230,7 +237,35 @@ fn script(request: &Incoming, rest: &str) -> Reply {
     }
 }
 
-fn escape(text: &str) -> String {
+/// A tile with the first letter of a provider's key. Pages that know the provider draw its own mark.
+fn logo(rest: &str) -> Reply {
+    let key = rest.strip_suffix(".svg").unwrap_or_default();
+    let name = key.strip_prefix("custom_").unwrap_or(key);
+    let letter = name.chars().next().filter(char::is_ascii_alphanumeric);
+    let (Some(letter), true) = (letter, key.len() <= 64) else {
+        return plain(404, "There is no such picture.\n");
+    };
+    let letter = letter.to_ascii_uppercase();
+    let degrees = u32::from(usher_crypto::digest::sha256(key.as_bytes())[0]) * 360 / 256;
+    let svg = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 64 64\" width=\"64\" height=\"64\"><rect width=\"64\" height=\"64\" rx=\"14\" fill=\"hsl({degrees} 45% 42%)\"/>\
+         <text x=\"32\" y=\"34\" fill=\"#fff\" font-family=\"system-ui,sans-serif\" font-size=\"36\" font-weight=\"700\" text-anchor=\"middle\" dominant-baseline=\"central\">{letter}</text></svg>"
+    );
+    picture(svg)
+}
+
+fn picture(svg: String) -> Reply {
+    Reply::bytes(200, "image/svg+xml", Bytes::from(svg))
+        .header("cache-control", "public, max-age=86400")
+        .header("access-control-allow-origin", "*")
+        .header("cross-origin-resource-policy", "cross-origin")
+        .header(
+            "content-security-policy",
+            "default-src 'none'; style-src 'unsafe-inline'",
+        )
+}
+
+pub(super) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
@@ -250,7 +285,7 @@ const WIDGET: &str = " https://challenges.cloudflare.com";
 
 /// A page with its strict policy: our own scripts by nonce, and nothing from anywhere else but the `api`'s answers, where that
 /// has an origin of its own (as ` https://…`), and the frame of a `widget`, where there is one.
-fn page(html: String, nonce: &str, api: &str, widget: &str) -> Reply {
+pub(super) fn page(html: String, nonce: &str, api: &str, widget: &str) -> Reply {
     let policy = format!(
         "default-src 'none'; script-src 'nonce-{nonce}' 'strict-dynamic'; connect-src 'self'{api}{widget}; img-src 'self'{api} data: blob:; style-src 'self' 'unsafe-inline'; \
          font-src 'self'; worker-src 'self' blob:; frame-src 'self'{widget}; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -305,6 +340,7 @@ fn portal(app: &App, instance: &Instance, host: &str, https: bool, name: &str) -
         "sign-up" => format!("Sign up for {application}"),
         "user" => format!("Your account at {application}"),
         "waitlist" => format!("The waitlist of {application}"),
+        "sso-callback" => format!("Signing in to {application}"),
         _ => application.clone(),
     };
     let mut html = usher_assets::PORTAL_HTML.to_owned();

@@ -1,7 +1,8 @@
 //! `/v1/me` (contract fapi §8.3).
 use super::model::normal_username;
 use super::ops::create::check_username;
-use super::resource::{Audience, UserResource};
+use super::ops::shown;
+use super::resource::UserResource;
 use super::{ops, store};
 use crate::audit::{self, Event};
 use crate::clients::fapi::envelope;
@@ -91,7 +92,7 @@ async fn metadata(cx: &Cx, call: &Call) -> Result<Reply> {
         ..Default::default()
     };
     ops::metadata::update(cx, user.id.as_str(), &new, ops::metadata::How::Merge).await?;
-    envelope(cx, resource(cx, &user.id).await?).await
+    envelope(cx, shown::own(cx, &user.id).await?).await
 }
 
 async fn change_password(cx: &Cx, call: &Call) -> Result<Reply> {
@@ -107,13 +108,13 @@ async fn change_password(cx: &Cx, call: &Call) -> Result<Reply> {
         end_others,
     )
     .await?;
-    envelope(cx, resource(cx, &user.id).await?).await
+    envelope(cx, shown::own(cx, &user.id).await?).await
 }
 
 async fn remove_password(cx: &Cx, call: &Call) -> Result<Reply> {
     let (session, user) = sessions::ops::acting_in_person(cx).await?;
     ops::own::remove_password(cx, &session, &user, call.form.text("current_password")).await?;
-    envelope(cx, resource(cx, &user.id).await?).await
+    envelope(cx, shown::own(cx, &user.id).await?).await
 }
 
 async fn delete(cx: &Cx, _: &Call) -> Result<Reply> {
@@ -125,23 +126,9 @@ async fn delete(cx: &Cx, _: &Call) -> Result<Reply> {
     )
 }
 
-async fn resource(cx: &Cx, id: &UserId) -> Result<UserResource> {
-    let mut tx = cx.read().await?;
-    let user = store::find(&mut tx, id)
-        .await?
-        .ok_or_else(refuse::authentication_invalid)?;
-    let found = ops::list::load(&mut tx, user).await?;
-    Ok(UserResource::new(
-        &found,
-        &cx.instance,
-        cx.now,
-        Audience::Browser,
-    ))
-}
-
 async fn show(cx: &Cx, _: &Call) -> Result<Reply> {
     let (_, user) = sessions::ops::acting(cx).await?;
-    envelope(cx, resource(cx, &user.id).await?).await
+    envelope(cx, shown::own(cx, &user.id).await?).await
 }
 
 async fn update(cx: &Cx, call: &Call) -> Result<Reply> {
@@ -160,7 +147,7 @@ async fn update(cx: &Cx, call: &Call) -> Result<Reply> {
         sessions::ops::acting(cx).await?
     };
     change(cx, &user.id, call).await?;
-    envelope(cx, resource(cx, &user.id).await?).await
+    envelope(cx, shown::own(cx, &user.id).await?).await
 }
 
 /// Changes the user's own profile: names, username, primary address, unsafe metadata; nothing that only servers write.

@@ -6,6 +6,7 @@ use crate::identifiers::resource::EmailResource;
 use crate::identifiers::wallets::resource::WalletResource;
 use crate::instances::Instance;
 use crate::passkeys::resource::PasskeyResource;
+use crate::social::resource::{ExternalAccountResource, links};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -61,8 +62,8 @@ pub struct UserResource {
     /// Empty; on FAPI only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub organization_memberships: Option<Vec<Value>>,
-    /// Empty.
-    pub external_accounts: Vec<Value>,
+    /// Oldest first.
+    pub external_accounts: Vec<ExternalAccountResource>,
     /// Empty.
     pub saml_accounts: Vec<Value>,
     /// Empty.
@@ -227,6 +228,18 @@ impl UserResource {
             created_at: user.created_at.0,
             updated_at: user.updated_at.0,
         }
+    }
+}
+
+impl UserResource {
+    /// With the accounts elsewhere that are the user's.
+    #[must_use]
+    pub fn with_accounts(mut self, accounts: Vec<ExternalAccountResource>) -> Self {
+        for email in &mut self.email_addresses {
+            email.linked_to = links(&accounts, &email.email_address);
+        }
+        self.external_accounts = accounts;
+        self
     }
 }
 

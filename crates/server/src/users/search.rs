@@ -49,6 +49,8 @@ pub struct Search {
     pub ids: Picks,
     /// External ids.
     pub external_ids: Picks,
+    /// Has one of these accounts at this provider.
+    pub accounts: Option<(String, Vec<String>)>,
     /// A filter asks for what no user has.
     pub nobody: bool,
     /// Part of a name, an identifier or an external id; or a whole id.
@@ -276,6 +278,13 @@ impl Statement {
             );
             self.among(" AND phone_number IN (", &search.phone_numbers, "))");
         }
+        if let Some((provider, subjects)) = &search.accounts {
+            self.and(
+                " AND id IN (SELECT user_id FROM external_accounts WHERE instance_id = ? AND provider = ?",
+                &[&tenant, provider],
+            );
+            self.among(" AND provider_user_id IN (", subjects, "))");
+        }
         if let Some(query) = &search.query {
             // `search` starts with the id, of which a part says nothing ("user_" would fit everybody).
             self.and(
@@ -357,6 +366,7 @@ mod tests {
             wallets: list(4),
             phone_numbers: list(6),
             usernames: list(5),
+            accounts: Some(("google".to_owned(), list(3))),
             ids: Picks {
                 include: list(1),
                 exclude: list(2),

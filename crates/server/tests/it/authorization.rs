@@ -103,10 +103,13 @@ fn path(op: &Op, ids: &Ids) -> String {
         "{identifier_id}" if op.path.contains("allowlist") => ids.allowed.clone(),
         "{identifier_id}" => ids.blocked.clone(),
         "{event_time_and_id}" => ids.event.clone(),
-        "{passkey_id}" | "{passkey_identification_id}" => ids.email.clone(),
+        "{passkey_id}" | "{passkey_identification_id}" | "{external_account_id}" => {
+            ids.email.clone()
+        }
         // No device is enrolled here: others' are not found, as none are.
         "{trusted_device_id}" => ids.email.clone(),
         "{web3_wallet_id}" | "{web3_wallet_identification_id}" => ids.email.clone(),
+        "{provider}" => "oauth_google".to_owned(),
         "{sign_in_token_id}" => ids.tickets[0].clone(),
         "{actor_token_id}" => ids.tickets[1].clone(),
         "{waitlist_entry_id}" => ids.tickets[3].clone(),

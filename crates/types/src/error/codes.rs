@@ -271,6 +271,41 @@ refusals! {
     /// Asked for another code too soon.
     verification_code_too_many_requests() = 429, "verification_code_too_many_requests", "Too many requests", "A code was sent a moment ago. Wait before asking for another one.";
 
+    /// An answer of a provider that belongs to no trip of this browser.
+    oauth_callback_invalid() = 400, "oauth_callback_invalid", "Invalid callback", "This answer belongs to no sign-in of this browser, or has been used. Start again.";
+    /// The person said no at the provider.
+    oauth_access_denied() = 403, "oauth_access_denied", "Access denied", "You did not allow access to your account.";
+    /// The provider gave no tokens, or tokens that do not hold.
+    oauth_token_exchange_error() = 400, "oauth_token_exchange_error", "No tokens", "The provider's answer could not be used. Try again.";
+    /// The provider gave no profile.
+    oauth_fetch_user_error() = 400, "oauth_fetch_user_error", "No profile", "Your account could not be read at the provider. Try again.";
+    /// The provider's own description cannot be had, or is another's.
+    misconfigured_oauth_provider() = 400, "misconfigured_oauth_provider", "Provider not set up", "This way to sign in is not set up correctly.";
+    /// The provider is off by now.
+    oauth_provider_not_enabled() = 400, "oauth_provider_not_enabled", "Provider off", "This way to sign in is not offered any more.";
+    /// The provider only connects.
+    oauth_non_authenticatable_provider() = 400, "oauth_non_authenticatable_provider", "Not for this", "This provider can be connected, but not be used for this.";
+    /// Nobody here has this account: sign up.
+    external_account_not_found() = 404, "external_account_not_found", "Unknown account", "There is no user with this external account yet.";
+    /// Somebody here has this account: sign in.
+    external_account_exists() = 400, "external_account_exists", "Known account", "There is a user with this external account already.";
+    /// The address is kept for a user who has not proved it.
+    external_account_email_address_verification_required() = 400, "external_account_email_address_verification_required", "Verification required", "The account's email address has to be verified here first.";
+    /// The user has this very account connected.
+    oauth_account_already_connected() = 400, "oauth_account_already_connected", "Already connected", "This account is connected already.";
+    /// The account is another user's.
+    oauth_identification_claimed() = 400, "oauth_identification_claimed", "Claimed by another user", "This account belongs to another user, or is not the one that was connected.";
+    /// Nothing came with which another token could be had.
+    oauth_missing_refresh_token() = 422, "oauth_missing_refresh_token", "No refresh token", "The access token has ended, and the provider gave no refresh token. The user has to connect again.";
+    /// There is no token.
+    oauth_missing_access_token() = 422, "oauth_missing_access_token", "No access token", "There is no access token of this account. The user has to connect again.";
+    /// The provider gave no new token.
+    oauth_token_retrieval_error() = 400, "oauth_token_retrieval_error", "No token", "The provider gave no new access token. The user may have to connect again.";
+    /// The provider is unknown or off.
+    oauth_token_provider_not_enabled() = 404, "oauth_token_provider_not_enabled", "Provider off", "No such provider is enabled.";
+    /// Whoever has no account here gets none by this way.
+    not_allowed_to_sign_up() = 403, "not_allowed_to_sign_up", "Not allowed", "New accounts are not made in this way.";
+
     /// No ticket of this instance, or one of another purpose.
     ticket_invalid_code() = 400, "ticket_invalid_code", "Invalid ticket", "This ticket is not valid.";
     /// The ticket is too old.

@@ -35,7 +35,7 @@ pub(super) const LIST: &[Field] = &[
     int("created_at_after", 0, i64::MAX).query().about("Unix ms."),
     int("last_sign_in_at_before", 0, i64::MAX).query().about("Unix ms."),
     int("last_sign_in_at_after", 0, i64::MAX).query().about("Unix ms."),
-    text("provider", NAME).query().about("Together with `provider_user_id`. No user has an external account yet."),
+    text("provider", NAME).query().about("Together with `provider_user_id`: `oauth_google` or `google`."),
     texts("provider_user_id", ITEMS, IDENTIFIER).query().about("Together with `provider`."),
     int("limit", 1, 500).query().about("Users at most; 10 when left out."),
     int("offset", 0, i64::MAX).query().about("Users to leave out first."),

@@ -15,6 +15,7 @@ use crate::identifiers::ops::Standing;
 use crate::identifiers::ops::Tell;
 use crate::identifiers::resource::EmailResource;
 use crate::route::{Call, Op, Reply};
+use crate::social::resource::of_user;
 use schemars::JsonSchema;
 use serde::Serialize;
 use usher_types::Result;
@@ -176,7 +177,11 @@ pub struct PasswordVerified {
 }
 
 fn shown(cx: &Cx, found: &Found) -> UserResource {
-    UserResource::new(found, &cx.instance, cx.now, Audience::Server)
+    UserResource::new(found, &cx.instance, cx.now, Audience::Server).with_accounts(of_user(
+        cx,
+        &found.accounts,
+        &found.user.id,
+    ))
 }
 
 fn all_shown(cx: &Cx, found: &[Found]) -> Vec<UserResource> {

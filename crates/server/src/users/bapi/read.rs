@@ -44,7 +44,7 @@ pub(super) fn search(cx: &Cx, form: &Form) -> Result<Search, ApiError> {
         _ => {}
     }
     // Nobody has any of these yet: a filter for one fits no user, a filter against one fits all.
-    let nobody = !accounts.is_empty() || !Picks::read(&given("organization_id")).include.is_empty();
+    let nobody = !Picks::read(&given("organization_id")).include.is_empty();
     Ok(Search {
         email_addresses: given("email_address")
             .iter()
@@ -68,6 +68,10 @@ pub(super) fn search(cx: &Cx, form: &Form) -> Result<Search, ApiError> {
             .collect(),
         ids: Picks::read(&given("user_id")),
         external_ids: Picks::read(&given("external_id")),
+        accounts: form.text("provider").map(|word| {
+            let key = word.strip_prefix("oauth_").unwrap_or(word).to_owned();
+            (key, accounts.iter().map(|id| (*id).to_owned()).collect())
+        }),
         nobody,
         query: owned("query"),
         email_address_query: owned("email_address_query"),

@@ -8,6 +8,7 @@ use crate::identifiers::wallets;
 use crate::identifiers::wallets::model::WalletRow;
 use crate::passkeys;
 use crate::passkeys::model::PasskeyRow;
+use crate::social::accounts::{self, Shown};
 use crate::users::model::UserRow;
 use crate::users::ops::create::refresh;
 use crate::users::search::{self, Page, Search};
@@ -31,6 +32,8 @@ pub struct Found {
     pub passkeys: Vec<PasskeyRow>,
     /// The wallets.
     pub wallets: Vec<WalletRow>,
+    /// Accounts elsewhere.
+    pub accounts: Vec<Shown>,
 }
 
 impl Found {
@@ -91,12 +94,14 @@ pub async fn load(tx: &mut Tx, user: UserRow) -> Result<Found> {
     let phones = phones::ops::of_user(tx, &user).await?;
     let passkeys = passkeys::ops::of_user(tx, &user).await?;
     let wallets = wallets::ops::of_user(tx, &user).await?;
+    let accounts = accounts::of_users(tx, std::slice::from_ref(&user.id)).await?;
     Ok(Found {
         user,
         emails,
         phones,
         passkeys,
         wallets,
+        accounts,
     })
 }
 
@@ -121,6 +126,7 @@ pub async fn page(cx: &Cx, search: &Search, page: &Page) -> Result<Vec<Found>> {
                 .push(phone);
         }
     }
+    let accounts = accounts::of_users(&mut tx, &ids).await?;
     let mut found = Vec::with_capacity(users.len());
     for user in users {
         found.push(Found {
@@ -128,6 +134,11 @@ pub async fn page(cx: &Cx, search: &Search, page: &Page) -> Result<Vec<Found>> {
             phones: numbers.remove(&user.id).unwrap_or_default(),
             passkeys: passkeys::ops::of_user(&mut tx, &user).await?,
             wallets: wallets::ops::of_user(&mut tx, &user).await?,
+            accounts: accounts
+                .iter()
+                .filter(|a| a.row.user_id == user.id)
+                .cloned()
+                .collect(),
             user,
         });
     }

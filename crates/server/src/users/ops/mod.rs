@@ -6,5 +6,6 @@ pub mod metadata;
 pub mod moderate;
 pub mod own;
 pub mod remove;
+pub mod shown;
 pub mod update;
 pub mod ways;

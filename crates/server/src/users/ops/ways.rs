@@ -2,6 +2,7 @@
 use super::list::Found;
 use crate::identifiers::phones::model::PhoneRow;
 use crate::instances::settings::Settings;
+use crate::social::registry::DEVELOPMENT;
 
 /// A user could still sign in: there is an identifier, and a way to prove to be whom it names.
 #[must_use]
@@ -20,7 +21,18 @@ pub fn without_password(settings: &Settings, found: &Found) -> bool {
     let mails = settings.email_signs_in() && found.emails.iter().any(|e| e.is_verified());
     let texts = settings.phone_signs_in() && found.phones.iter().any(PhoneRow::is_first_factor);
     let passkey = settings.attributes.passkey && found.user.passkeys > 0;
-    mails || texts || passkey || by_wallet(settings, found)
+    mails || texts || passkey || by_wallet(settings, found) || by_account(settings, found)
+}
+
+/// An account elsewhere that is offered signs the user in.
+#[must_use]
+pub fn by_account(settings: &Settings, found: &Found) -> bool {
+    let offered = |provider: &str| match settings.social.get(provider) {
+        Some(connection) => connection.enabled && connection.sign_in,
+        None => provider == DEVELOPMENT && settings.development_provider,
+    };
+    let mut accounts = found.accounts.iter();
+    accounts.any(|a| a.row.is_verified() && offered(&a.row.provider))
 }
 
 /// A proved wallet signs the user in.
