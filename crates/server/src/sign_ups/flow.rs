@@ -262,8 +262,10 @@ mod tests {
                 let by_email = bit(0) && (settings.email_signs_in() || password.enabled());
                 let by_phone = bit(4) && (settings.phone_signs_in() || password.enabled());
                 let by_username = bit(2) && bit(3);
+                let by_wallet = bit(6) && bit(7);
+                assert!(by_wallet || !bit(6), "{settings:?} {bits:06b}");
                 assert!(
-                    by_email || by_phone || by_username,
+                    by_email || by_phone || by_username || by_wallet,
                     "{settings:?} {bits:06b}"
                 );
                 assert!(!email.required() || bit(0));

@@ -17,7 +17,11 @@ impl PhoneNumber {
     #[must_use]
     pub fn parse(text: &str, country: &str) -> Option<Self> {
         let text = text.trim();
-        if text.len() > 40 || !text.chars().all(is_written_so) {
+        // A country code is said once, in front.
+        if text.len() > 40
+            || !text.chars().all(is_written_so)
+            || text.rfind('+').is_some_and(|at| at > 0)
+        {
             return None;
         }
         let digits: String = text.chars().filter(char::is_ascii_digit).collect();
@@ -79,7 +83,8 @@ fn is_fictional(digits: &str) -> bool {
 /// A country that numbers can be of.
 #[must_use]
 pub fn is_country(code: &str) -> bool {
-    code != "001" && phonelib::country_by_code(code).is_some()
+    let upper = code.len() == 2 && code.bytes().all(|b| b.is_ascii_uppercase());
+    upper && phonelib::country_by_code(code).is_some()
 }
 
 #[cfg(test)]
