@@ -4,6 +4,7 @@ pub use super::retention::Retention;
 use super::sms::Sms;
 use crate::social::settings::Social;
 use crate::strategies::{Chain, Strategy};
+use crate::trusted_devices::settings::Native;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use usher_notify::catalog::{LOCALES, Slug};
@@ -395,16 +396,6 @@ impl Notices {
     }
 }
 
-/// Apps on phones.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Native {
-    /// Keys in phones sign in.
-    pub trusted_devices: bool,
-    /// The operator's own apps, by bundle identifier or package name: no other app enrols a device.
-    pub app_identifiers: Vec<String>,
-}
-
 /// Everything that an operator sets for an instance.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -668,18 +659,7 @@ impl Settings {
                 ));
             }
         }
-        let identifier = |text: &String| {
-            let ok = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
-            (1..=255).contains(&text.len()) && text.bytes().all(ok)
-        };
-        if let Some(app) = self.native.app_identifiers.iter().find(|a| !identifier(a)) {
-            return Err(format!(
-                "native.app_identifiers: {app:?} is no identifier such as com.example.app"
-            ));
-        }
-        if self.native.trusted_devices && self.native.app_identifiers.is_empty() {
-            return Err("native.trusted_devices needs native.app_identifiers".to_owned());
-        }
+        self.native.check()?;
         self.sms.check()?;
         crate::social::settings::check(&self.social)?;
         self.limits.check()?;

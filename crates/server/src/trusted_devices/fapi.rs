@@ -6,6 +6,7 @@ use super::{ops, store};
 use crate::clients::fapi::envelope;
 use crate::cx::Cx;
 use crate::handler;
+use crate::reverifications::ops as reverifications;
 use crate::route::{Call, Guard, Op, Reply};
 use crate::sessions;
 use usher_crypto::es256::PublicKey;
@@ -104,7 +105,7 @@ async fn all(cx: &Cx, _: &Call) -> Result<Reply> {
 }
 
 async fn prepare(cx: &Cx, call: &Call) -> Result<Reply> {
-    let (_, user) = sessions::ops::acting_in_person(cx).await?;
+    let (_, user) = reverifications::acting(cx).await?;
     envelope(cx, ops::prepare(cx, &user, &new(call)?).await?).await
 }
 
@@ -117,7 +118,7 @@ async fn attempt(cx: &Cx, call: &Call) -> Result<Reply> {
 }
 
 async fn revoke(cx: &Cx, call: &Call) -> Result<Reply> {
-    let (_, user) = sessions::ops::acting_in_person(cx).await?;
+    let (_, user) = reverifications::acting(cx).await?;
     let row = ops::revoke(cx, &user.id, call.param("trusted_device_id")).await?;
     envelope(cx, DeviceResource::new(&row)).await
 }

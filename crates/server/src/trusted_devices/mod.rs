@@ -11,4 +11,5 @@ pub mod fapi;
 pub mod model;
 pub mod ops;
 pub mod resource;
+pub mod settings;
 pub mod store;

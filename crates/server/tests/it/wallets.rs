@@ -1,5 +1,6 @@
 //! Wallets (contract fapi §8.4–8.6, bapi §2.1; EIP-4361; decision 30): of a signed-in user, as a first factor, as a sign-up's field.
 use crate::answer::Answer;
+use crate::audit_complete::Ledger;
 use crate::browser::{Browser, PASSWORD};
 use crate::tickets::redeem;
 use crate::wallet::Wallet;
@@ -10,7 +11,7 @@ use usher_server::strategies::Strategy;
 
 const MINE: &[&str] = &["verifications", "web3_wallets", "users"];
 
-pub(crate) async fn world_with_wallets(world: &World) {
+async fn world_with_wallets(world: &World) {
     world
         .settings(|s| {
             s.attributes.web3_wallet = vec![
@@ -27,7 +28,7 @@ fn text(value: &Value) -> &str {
 }
 
 /// Adds a wallet to the signed-in user: its id.
-pub(crate) async fn add(browser: &Browser, wallet: &Wallet) -> String {
+async fn add(browser: &Browser, wallet: &Wallet) -> String {
     let form = [("web3_wallet", wallet.address())];
     let form = form.each_ref().map(|(n, v)| (*n, v.as_str()));
     let made = browser.post("/v1/me/web3_wallets", &form).await.response();
@@ -51,7 +52,7 @@ async fn own_message(browser: &Browser, id: &str, wallet: &Wallet) -> String {
 }
 
 /// Adds a wallet and proves it: its id.
-pub(crate) async fn connect(browser: &Browser, wallet: &Wallet) -> String {
+async fn connect(browser: &Browser, wallet: &Wallet) -> String {
     let id = add(browser, wallet).await;
     let message = own_message(browser, &id, wallet).await;
     let done = attempt_own(browser, &id, &wallet.sign(&message)).await;
@@ -95,7 +96,7 @@ async fn begin(browser: &Browser, wallet: &Wallet) -> (String, String) {
 }
 
 /// Signs in by wallet, as the official library does it.
-pub(crate) async fn sign_in(browser: &Browser, wallet: &Wallet) -> Answer {
+async fn sign_in(browser: &Browser, wallet: &Wallet) -> Answer {
     let (id, message) = begin(browser, wallet).await;
     attempt(browser, &id, wallet.strategy(), &wallet.sign(&message)).await
 }
@@ -136,6 +137,39 @@ async fn wallets_alone(world: &World) {
             s.attributes.password = Presence::On;
         })
         .await;
+}
+
+/// Every change of a wallet leaves its row in the log (`p10_audit_complete`).
+pub(crate) async fn wallets(log: &mut Ledger, bob: &Browser) {
+    let wallet = Wallet::ethereum(1);
+    let address = wallet.address();
+    let form = [("web3_wallet", address.as_str())];
+    let path = "/v1/me/web3_wallets";
+    let made = log.told("postWeb3Wallets", bob.post(path, &form)).await;
+    let path = format!("{path}/{}", text(&made["response"]["id"]));
+    let form = [("strategy", wallet.strategy())];
+    let asked = log
+        .told(
+            "prepareWeb3WalletVerification",
+            bob.post(&format!("{path}/prepare_verification"), &form),
+        )
+        .await;
+    let signature = wallet.sign(text(&asked["response"]["verification"]["message"]));
+    let form = [("signature", signature.as_str())];
+    log.told(
+        "attemptWeb3WalletVerification",
+        bob.post(&format!("{path}/attempt_verification"), &form),
+    )
+    .await;
+    log.told("deleteWeb3Wallet", bob.delete(&path)).await;
+    let id = connect(bob, &wallet).await;
+    let user = bob.client().await["sessions"][0]["user"]["id"].clone();
+    let server = log.world.server();
+    log.told(
+        "UserWeb3WalletDelete",
+        server.delete(&format!("/v1/users/{}/web3_wallets/{id}", text(&user))),
+    )
+    .await;
 }
 
 both! {
@@ -624,6 +658,11 @@ both! {
         world.unchanged(prepare_own(&support, &open, "web3_metamask_signature")).await.refused(403, "authorization_invalid");
         world.unchanged(attempt_own(&support, &open, "x")).await.refused(403, "authorization_invalid");
         world.unchanged(support.patch("/v1/me", &[("primary_web3_wallet_id", &id)])).await.refused(403, "authorization_invalid");
+        // And the user in person does so with a proof of the last minutes.
+        world.advance_minutes(11);
+        for answer in [world.unchanged(ada.post("/v1/me/web3_wallets", &[("web3_wallet", &address)])).await, world.unchanged(ada.delete(&format!("/v1/me/web3_wallets/{id}"))).await] {
+            answer.refused(403, "session_reverification_required");
+        }
     }
 
     async fn the_environment_offers_the_ways_that_are_on(world: World) {
