@@ -63,6 +63,7 @@ pub fn operations() -> impl Iterator<Item = &'static route::Op> {
         tickets::bapi::OPS,
         trusted_devices::fapi::OPS,
         trusted_devices::bapi::OPS,
+        verifications::fapi::OPS,
         waitlist::fapi::OPS,
         waitlist::bapi::OPS,
         identifiers::bapi::OPS,

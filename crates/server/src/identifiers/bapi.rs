@@ -149,7 +149,7 @@ async fn delete(cx: &Cx, call: &Call) -> Result<Reply> {
 }
 
 async fn prepare(cx: &Cx, call: &Call) -> Result<Reply> {
-    let verification = ops::prepare(cx, call.param("email_address_id")).await?;
+    let verification = ops::prepare(cx, call.param("email_address_id"), None).await?;
     Reply::json(&ServerVerification::new(&verification, cx.now))
 }
 

@@ -5,12 +5,14 @@ use super::resource::{EmailResource, VerificationResource};
 use super::store;
 use crate::access::ops::{self as access, Door};
 use crate::clients::fapi::envelope;
+use crate::clients::handshake::redirect_target;
 use crate::cx::Cx;
 use crate::handler;
 use crate::reverifications::ops as reverifications;
 use crate::route::{Call, Guard, Op, Reply};
 use crate::sessions;
 use crate::strategies::Strategy;
+use crate::verifications::links::{Link, Purpose};
 use crate::verifications::store as verification_store;
 use serde_json::json;
 use usher_http::form::{Field, text};
@@ -154,12 +156,28 @@ async fn envelope_json(cx: &Cx, row: &EmailRow) -> Result<Reply> {
 async fn prepare(cx: &Cx, call: &Call) -> Result<Reply> {
     sessions::ops::acting_in_person(cx).await?;
     let row = own(cx, call).await?;
-    if call.form.text("strategy") != Some(Strategy::EmailCode.word()) {
+    let by_link = call.form.text("strategy") == Some(Strategy::EmailLink.word())
+        && cx.instance.settings.attributes.email_link;
+    if !by_link && call.form.text("strategy") != Some(Strategy::EmailCode.word()) {
         return Err(refuse::verification_strategy_invalid()
             .at("strategy")
             .into());
     }
-    ops::prepare(cx, row.id.as_str()).await?;
+    let link = if by_link {
+        let page = call.form.text("redirect_url");
+        let page = page.ok_or_else(|| refuse::form_param_missing("redirect_url").at("redirect_url"))?;
+        redirect_target(cx, page)?;
+        let client = cx.client_id().ok_or_else(refuse::authentication_invalid)?;
+        Some(Link {
+            purpose: Purpose::Address,
+            of: row.id.as_str().to_owned(),
+            client,
+            redirect_url: page.to_owned(),
+        })
+    } else {
+        None
+    };
+    ops::prepare(cx, row.id.as_str(), link.as_ref()).await?;
     envelope(cx, resource(cx, &row).await?).await
 }
 

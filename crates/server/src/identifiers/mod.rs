@@ -9,6 +9,7 @@ pub mod bapi;
 pub mod contact;
 pub mod email;
 pub mod fapi;
+pub mod link;
 pub mod ops;
 pub mod phones;
 pub mod provider;

@@ -12,6 +12,7 @@ use crate::users::model::UserRow;
 use crate::users::ops::list::{self, Found};
 use crate::users::ops::ways;
 use crate::verifications;
+use crate::verifications::links::Link;
 use crate::verifications::model::VerificationRow;
 use crate::verifications::ops::{Delivery, Outcome};
 use usher_db::Tx;
@@ -256,11 +257,11 @@ pub async fn replace(
     })
 }
 
-/// Mails a code that proves an address.
+/// Mails a code, or a link, that proves an address.
 ///
 /// # Errors
 /// 404; 400 `verification_already_verified`; 429 when a code was sent a moment ago.
-pub async fn prepare(cx: &Cx, id: &str) -> Result<VerificationRow> {
+pub async fn prepare(cx: &Cx, id: &str, link: Option<&Link>) -> Result<VerificationRow> {
     let id = parse_id(id)?;
     usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
         let (found, row) = hold(&mut tx, &id).await?;
@@ -272,10 +273,14 @@ pub async fn prepare(cx: &Cx, id: &str) -> Result<VerificationRow> {
         // Somebody else's address was added for show: they get no mail, and nothing proves it.
         let others = store::claimed(&mut tx, address.as_str()).await?.is_some();
         let delivery = if others { Delivery::Pretend } else { Delivery::Send(found.user.locale.as_deref()) };
-        let wanted = verifications::ops::Code { strategy: Strategy::EmailCode, to: &Contact::Email(address), channel: Channel::default(), previous, delivery };
+        let (strategy, sent) = match link {
+            Some(_) => (Strategy::EmailLink, "email_address.verification.link_sent"),
+            None => (Strategy::EmailCode, "email_address.verification.code_sent"),
+        };
+        let wanted = verifications::ops::Code { strategy, to: &Contact::Email(address), channel: Channel::default(), previous, link, delivery };
         let verification = verifications::ops::start_code(cx, &mut tx, &wanted).await?;
         store::set_verification(&mut tx, &id, &verification.id, cx.now).await?;
-        audit::record(cx, &mut tx, told("email_address.verification.code_sent", &row));
+        audit::record(cx, &mut tx, told(sent, &row));
         Ok::<_, Error>(verification)
     })
 }
@@ -318,6 +323,34 @@ pub async fn attempt(cx: &Cx, id: &str, verification: &str, code: &str) -> Resul
 fn primary(found: &Found) -> Option<EmailRow> {
     let id = found.user.primary_email_address_id.as_ref()?;
     found.emails.iter().find(|e| e.id == *id).cloned()
+}
+
+/// Proves an address by the link that was mailed to it; no session starts.
+///
+/// # Errors
+/// 400 where the address waits for something else, the link was followed already, or somebody else has the address by now.
+pub async fn prove_by_link(
+    cx: &Cx,
+    id: &IdentificationId,
+    verification: &VerificationId,
+) -> Result<()> {
+    usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
+        let (mut found, mut row) = hold(&mut tx, id).await?;
+        let client = cx.client_id();
+        let due = row.verification_id.as_ref() == Some(verification) && !row.is_verified();
+        if !due || !verifications::store::succeed(&mut tx, verification, client.as_ref()).await? {
+            return Err(refuse::verification_missing().into());
+        }
+        check_claim(&mut tx, &row, Standing::Verified).await?;
+        set_standing(cx, &mut row, Standing::Verified);
+        row.verification_strategy = Some(Strategy::EmailLink.word().to_owned());
+        row.verification_id = Some(verification.clone());
+        store::update(&mut tx, &row).await.map_err(claimed)?;
+        put(&mut found.emails, &row);
+        audit::record(cx, &mut tx, told("email_address.verified", &row).changed(["verified"]));
+        save(cx, &mut tx, &mut found).await?;
+        Ok::<_, Error>(())
+    })
 }
 
 /// An event of an address.

@@ -113,10 +113,13 @@ impl VerificationResource {
             by if by.starts_with("from_oauth_") => {
                 Self::of("verification_from_oauth", "verified", by)
             }
-            by => Self {
+            by => {
+                let object = Strategy::parse(by)
+                    .map_or("verification_otp", Strategy::verification_object);
+                Self {
                 attempts: Some(1),
                 expire_at: Some(at.0),
-                ..Self::of("verification_otp", "verified", by)
+                ..Self::of(object, "verified", by)
             },
         }
     }

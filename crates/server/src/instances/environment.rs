@@ -1,5 +1,6 @@
 //! `GET /v1/environment`: the complete document that the UI derives its screens from (contract fapi §7).
 use super::model::InstanceRow;
+use crate::sign_ups::resource::by_mail;
 use super::settings::{Presence, Settings, SignUpMode};
 use crate::app::Options;
 use crate::social::registry::{Connection, Connections};
@@ -107,11 +108,17 @@ pub fn document(
     let after_up = page(&paths.after_sign_up_url, "/");
     let after_out = page(&paths.after_sign_out_url, "/sign-in");
     // The UI asks for identifiers that are used for a first factor: an address is one of passwords too.
-    let email_factors: &[&str] = match (settings.email_signs_in(), a.password.enabled()) {
-        (true, _) => &["email_code"],
-        (false, true) => &["password"],
-        (false, false) => &[],
-    };
+    let mut email_factors = Vec::new();
+    if settings.email_code_signs_in() {
+        email_factors.push("email_code");
+    }
+    if settings.email_link_signs_in() {
+        email_factors.push("email_link");
+    }
+    if email_factors.is_empty() && a.password.enabled() {
+        email_factors.push("password");
+    }
+    let email_proofs = by_mail(settings);
     let named = [
         ("email_address", a.email_address),
         ("phone_number", a.phone_number),
@@ -132,8 +139,11 @@ pub fn document(
     if a.password.enabled() {
         factors.push("password");
     }
-    if settings.email_signs_in() {
+    if settings.email_code_signs_in() {
         factors.push("email_code");
+    }
+    if settings.email_link_signs_in() {
+        factors.push("email_link");
     }
     let wallets: Vec<&str> = a.web3_wallet.iter().map(|way| way.word()).collect();
     factors.extend(&wallets);
@@ -180,7 +190,7 @@ pub fn document(
             "first_name": a.first_name.word(), "last_name": a.last_name.word(), "email_address": a.email_address.word(),
             "phone_number": a.phone_number.word(), "username": a.username.word(), "password": a.password.word(),
             "identification_requirements": required, "identification_strategies": identifiers,
-            "first_factors": factors, "second_factors": second_factors, "email_address_verification_strategies": ["email_code"],
+            "first_factors": factors, "second_factors": second_factors, "email_address_verification_strategies": email_proofs,
             "single_session_mode": settings.single_session_mode, "enhanced_email_deliverability": false,
             "test_mode": development && settings.test_mode, "cookieless_dev": cookieless, "url_based_session_syncing": cookieless,
             "claimed_at": null, "reverification": settings.reverification,
@@ -209,7 +219,7 @@ pub fn document(
         },
         "user_settings": {
             "attributes": {
-                "email_address": attribute(a.email_address, email_factors, &["email_code"], true),
+                "email_address": attribute(a.email_address, &email_factors, &email_proofs, true),
                 "phone_number": phone_number(settings),
                 "username": attribute(a.username, if a.password.enabled() { &["password"] } else { &[] }, &[], false),
                 "web3_wallet": attribute(a.wallets(), &wallets, &wallets, true),

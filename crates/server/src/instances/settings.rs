@@ -84,6 +84,8 @@ pub struct Attributes {
     pub email_address: Presence,
     /// Email addresses sign in by a code.
     pub email_code: bool,
+    /// Email addresses sign in, and are proved, by a link.
+    pub email_link: bool,
     /// Phone numbers.
     pub phone_number: Presence,
     /// Phone numbers sign in by a code.
@@ -130,6 +132,7 @@ impl Default for Attributes {
         Self {
             email_address: Presence::Required,
             email_code: true,
+            email_link: false,
             phone_number: Presence::Off,
             phone_code: true,
             phone_second_factor: false,
@@ -517,12 +520,23 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// A code by mail is a way to sign in. It verifies addresses and resets passwords in any case.
+    /// Mail is a way to sign in, by a code or by a link. It verifies addresses and resets passwords in any case.
     #[must_use]
     pub fn email_signs_in(&self) -> bool {
-        self.attributes.email_address.enabled()
-            && self.attributes.email_code
-            && self.password.profile == Profile::Clerk
+        self.email_code_signs_in() || self.email_link_signs_in()
+    }
+    /// A code by mail is a way to sign in.
+    #[must_use]
+    pub fn email_code_signs_in(&self) -> bool {
+        self.mail_is_a_factor() && self.attributes.email_code
+    }
+    /// A link by mail is a way to sign in.
+    #[must_use]
+    pub fn email_link_signs_in(&self) -> bool {
+        self.mail_is_a_factor() && self.attributes.email_link
+    }
+    fn mail_is_a_factor(&self) -> bool {
+        self.attributes.email_address.enabled() && self.password.profile == Profile::Clerk
     }
     /// A code by text message is a way to sign in. It verifies numbers and resets passwords in any case.
     #[must_use]
@@ -593,7 +607,7 @@ impl Settings {
                     || self.email_signs_in()
                     || self.phone_signs_in()
                     || a.wallets().enabled()),
-                "attributes: password, email_code, phone_code or web3_wallet must be on, or nobody can sign in",
+                "attributes: password, email_code, email_link, phone_code or web3_wallet must be on, or nobody can sign in",
             ),
             (
                 a.web3_wallet.iter().any(|way| way.chain().is_none()),

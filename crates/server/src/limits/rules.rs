@@ -126,6 +126,7 @@ fn frontend(id: &str) -> &'static [Rule] {
         "verifyEmailAddress" => const { &[attempted("address_verification", "email_id")] },
         "getOauthCallback"
         | "postClient"
+        | "verify"
         | "verifyClient"
         | "putClient"
         | "updateSignUps"

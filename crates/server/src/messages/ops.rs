@@ -7,6 +7,7 @@ use crate::identifiers::contact::{Channel, Contact};
 use crate::identifiers::email::{EmailAddress, EmailRow};
 use crate::templates::{self, Kind, Rendered, Slug};
 use crate::users::model::UserRow;
+use crate::verifications::links::Purpose;
 use crate::verifications::model::CODE_LIFE_MS;
 use serde_json::{Map, Value, json};
 use usher_db::Tx;
@@ -55,6 +56,27 @@ pub struct Invited<'a> {
     pub days: i64,
     /// What it carries.
     pub public_metadata: Option<&'a Map<String, Value>>,
+}
+
+/// Mails a link that proves an address.
+///
+/// # Errors
+/// The database's.
+pub async fn link(
+    cx: &Cx,
+    tx: &mut Tx,
+    to: &EmailAddress,
+    purpose: Purpose,
+    locale: Option<&str>,
+    url: &str,
+) -> Result<()> {
+    let slug = match purpose {
+        Purpose::SignIn => Slug::MagicLinkSignIn,
+        Purpose::SignUp => Slug::MagicLinkSignUp,
+        Purpose::Address => Slug::MagicLinkUserProfile,
+    };
+    let vars = json!({ "action_url": url, "ttl_minutes": CODE_LIFE_MS / 60_000 });
+    mail(cx, tx, to, slug, locale, vars, None).await
 }
 
 /// Mails an invitation's link.

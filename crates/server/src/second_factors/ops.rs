@@ -432,6 +432,7 @@ pub async fn send(
         to: &number,
         channel,
         previous,
+        link: None,
         delivery: Delivery::Send(user.locale.as_deref()),
     };
     codes::start_code(cx, tx, &wanted).await

@@ -12,6 +12,7 @@ use crate::strategies::Strategy;
 use crate::users;
 use crate::users::ops::failures::{self, Failure};
 use crate::users::ops::list;
+use crate::verifications::links::{Link, Purpose};
 use crate::verifications::ops::{self as codes, Code, Delivery, Outcome};
 use crate::verifications::store as verification_store;
 use usher_db::Tx;
@@ -27,6 +28,8 @@ pub(super) struct Wanted<'a> {
     pub(super) to: &'a str,
     /// How it gets to a telephone.
     pub(super) channel: Channel,
+    /// The page that a link leads to; an allowed one.
+    pub(super) redirect_url: Option<&'a str>,
 }
 
 /// What the log calls the events of a code.
@@ -42,6 +45,11 @@ fn events(strategy: Strategy) -> Events {
             sent: "sign_in.phone_number.verification.code_sent",
             invalid: "sign_in.phone_number.verification.code_attempt_invalid",
             verified: "sign_in.phone_number.verified",
+        },
+        Strategy::EmailLink => Events {
+            sent: "sign_in.email_address.verification.link_sent",
+            invalid: "sign_in.email_address.verification.code_attempt_invalid",
+            verified: "sign_in.email_address.verified",
         },
         Strategy::EmailCode
         | Strategy::ResetPasswordEmailCode
@@ -67,7 +75,9 @@ fn events(strategy: Strategy) -> Events {
 /// The field that says where a code goes; `None` for strategies that send none.
 pub(super) fn target(strategy: Strategy) -> Option<&'static str> {
     match strategy {
-        Strategy::EmailCode | Strategy::ResetPasswordEmailCode => Some("email_address_id"),
+        Strategy::EmailCode | Strategy::EmailLink | Strategy::ResetPasswordEmailCode => {
+            Some("email_address_id")
+        }
         Strategy::PhoneCode | Strategy::ResetPasswordPhoneCode => Some("phone_number_id"),
         Strategy::Password
         | Strategy::Passkey
@@ -169,11 +179,26 @@ pub(super) async fn prepare_code(
     }
     let signs_up = user.is_none() && row.sign_up_if_missing && !wanted.strategy.resets_password();
     let send = (real.is_some() && !barred) || signs_up;
+    let link = match (wanted.strategy, wanted.redirect_url) {
+        (Strategy::EmailLink, Some(page)) => Some(Link {
+            purpose: Purpose::SignIn,
+            of: row.id.as_str().to_owned(),
+            client: row.client_id.clone(),
+            redirect_url: page.to_owned(),
+        }),
+        (Strategy::EmailLink, None) => {
+            return Err(refuse::form_param_missing("redirect_url")
+                .at("redirect_url")
+                .into());
+        }
+        _ => None,
+    };
     let code = Code {
         strategy: wanted.strategy,
         to: &to,
         channel: wanted.channel,
         previous: row.first_factor_id.as_ref(),
+        link: link.as_ref(),
         delivery: if send {
             Delivery::Send(user.and_then(|u| u.locale.as_deref()))
         } else {
@@ -199,11 +224,13 @@ pub(super) async fn prepare(
     strategy: Strategy,
     to: &str,
     channel: Channel,
+    redirect_url: Option<&str>,
 ) -> Result<SignInResource> {
     let wanted = Wanted {
         strategy,
         to,
         channel,
+        redirect_url,
     };
     let row = usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
         let (_held, mut row) = current(cx, &mut tx, id).await?;
@@ -219,7 +246,8 @@ pub(super) async fn prepare(
 fn signs_in(cx: &Cx, strategy: Strategy) -> bool {
     let settings = &cx.instance.settings;
     match strategy {
-        Strategy::EmailCode => settings.email_signs_in(),
+        Strategy::EmailCode => settings.email_code_signs_in(),
+        Strategy::EmailLink => settings.email_link_signs_in(),
         Strategy::PhoneCode => settings.phone_signs_in(),
         Strategy::ResetPasswordEmailCode
         | Strategy::ResetPasswordPhoneCode

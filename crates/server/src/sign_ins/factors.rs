@@ -192,11 +192,14 @@ pub(super) fn factors(cx: &Cx, known: &Known<'_>) -> Vec<Factor> {
             .filter_map(|(on, strategy)| on.then_some(strategy))
             .collect::<Vec<_>>()
     };
-    let mails = one_of(
-        a.email_address.enabled() && settings.email_signs_in(),
+    let mut mails = one_of(
+        settings.email_code_signs_in(),
         Strategy::EmailCode,
         Strategy::ResetPasswordEmailCode,
     );
+    if settings.email_link_signs_in() {
+        mails.insert(0, Strategy::EmailLink);
+    }
     let texts = one_of(
         settings.phone_signs_in(),
         Strategy::PhoneCode,

@@ -11,6 +11,7 @@ use super::ticket;
 use super::wallet;
 use crate::captcha::ops::{self as captcha, Door};
 use crate::clients::fapi::envelope;
+use crate::clients::handshake::redirect_target;
 use crate::cx::Cx;
 use crate::handler;
 use crate::identifiers::contact::Channel;
@@ -189,6 +190,7 @@ async fn create(cx: &Cx, call: &Call) -> Result<Reply> {
         password: form.text("password"),
         strategy: form.text("strategy").map(strategy).transpose()?,
         channel: channel(call),
+        redirect_url: page(cx, call)?,
         sign_up_if_missing: form.flag("sign_up_if_missing") == Some(true),
     };
     if let Some(wallet) = wallet::named(cx, start.identifier) {
@@ -235,7 +237,7 @@ async fn prepare(cx: &Cx, call: &Call) -> Result<Reply> {
     };
     if let Some(field) = code::target(strategy) {
         let to = need(field)?;
-        let sign_in = code::prepare(cx, id, strategy, to, channel(call)).await?;
+        let sign_in = code::prepare(cx, id, strategy, to, channel(call), page(cx, call)?).await?;
         return envelope(cx, sign_in).await;
     }
     let sign_in = if strategy.chain().is_some() {
@@ -250,6 +252,16 @@ async fn prepare(cx: &Cx, call: &Call) -> Result<Reply> {
             .into());
     };
     envelope(cx, sign_in).await
+}
+
+/// The page that a mailed link leads to, where a link is asked for: one of the instance's.
+fn page<'a>(cx: &Cx, call: &'a Call) -> Result<Option<&'a str>> {
+    if call.form.text("strategy") != Some(Strategy::EmailLink.word()) {
+        return Ok(None);
+    }
+    let page = call.form.text("redirect_url");
+    page.map(|page| redirect_target(cx, page)).transpose()?;
+    Ok(page)
 }
 
 fn channel(call: &Call) -> Channel {
@@ -283,8 +295,8 @@ async fn attempt(cx: &Cx, call: &Call) -> Result<Reply> {
             let (device, data) = (need("trusted_device_id")?, need("client_data")?);
             device::attempt(cx, id, &device, &data, &need("signature")?).await?
         }
-        // A ticket begins an attempt; none is attempted within one.
-        Strategy::Totp | Strategy::BackupCode | Strategy::Ticket | Strategy::Oauth(_) => {
+        // A ticket begins an attempt; none is attempted within one. A link is followed.
+        Strategy::EmailLink | Strategy::Totp | Strategy::BackupCode | Strategy::Ticket | Strategy::Oauth(_) => {
             return Err(refuse::verification_strategy_invalid()
                 .at("strategy")
                 .into());

@@ -12,6 +12,7 @@ mod device;
 pub mod factors;
 pub mod fapi;
 pub mod flow;
+pub mod link;
 pub mod model;
 pub mod ops;
 mod passkey;

@@ -40,6 +40,8 @@ pub struct Start<'a> {
     pub strategy: Option<Strategy>,
     /// How a code gets to a telephone.
     pub channel: Channel,
+    /// The page that a link leads to; an allowed one.
+    pub redirect_url: Option<&'a str>,
     /// A code for an unknown address may end in a sign-up.
     pub sign_up_if_missing: bool,
 }
@@ -247,7 +249,7 @@ pub async fn create(cx: &Cx, start: Start<'_>) -> Result<SignInResource> {
             done = finish(cx, &mut tx, &mut held, &mut row, Strategy::Password, Proves::First).await?;
         } else if let (Some(strategy), Some(named)) = (start.strategy.filter(|s| code::target(*s).is_some()), &named) {
             let to = code::given(cx, named, strategy).ok_or_else(refuse::strategy_for_user_invalid)?;
-            let wanted = code::Wanted { strategy, to: &to, channel: start.channel };
+            let wanted = code::Wanted { strategy, to: &to, channel: start.channel, redirect_url: start.redirect_url };
             code::prepare_code(cx, &mut tx, &mut row, &wanted).await?;
         } else if start.strategy == Some(Strategy::Passkey) {
             super::passkey::prepare(cx, &mut tx, &mut row).await?;
@@ -341,7 +343,9 @@ pub(super) async fn finish(
                 return Err(refuse::form_password_compromised().at("password").into());
             }
             // Whoever proved the address sets a new password before anything else.
-            Strategy::EmailCode | Strategy::PhoneCode => row.needs_new_password = true,
+            Strategy::EmailCode | Strategy::EmailLink | Strategy::PhoneCode => {
+                row.needs_new_password = true;
+            }
             _ => {}
         }
     }

@@ -113,6 +113,7 @@ impl FactorResource {
                 way.default = Some(false);
             }
             Strategy::EmailCode
+            | Strategy::EmailLink
             | Strategy::ResetPasswordEmailCode
             | Strategy::Password
             | Strategy::Passkey

@@ -1,6 +1,6 @@
 //! `/v1/sign_ups/{id}` of the Backend API (contract bapi §2.12).
 use super::model::SignUpRow;
-use super::resource::{Proofs, SignUpResource, wallet_strategies};
+use super::resource::{by_mail, Proofs, SignUpResource, wallet_strategies};
 use super::{flow, store};
 use crate::audit::{self, Event};
 use crate::cx::Cx;
@@ -41,7 +41,7 @@ fn server(cx: &Cx, row: &SignUpRow, resource: &SignUpResource) -> Result<Value> 
         None => "",
     };
     let none = json!({ "next_action": "", "supported_strategies": [] });
-    value["verifications"] = json!({ "email_address": { "next_action": next, "supported_strategies": ["email_code"] }, "phone_number": none, "web3_wallet": { "next_action": wallet_next, "supported_strategies": wallet_strategies(cx, row) }, "external_account": null });
+    value["verifications"] = json!({ "email_address": { "next_action": next, "supported_strategies": by_mail(&cx.instance.settings) }, "phone_number": none, "web3_wallet": { "next_action": wallet_next, "supported_strategies": wallet_strategies(cx, row) }, "external_account": null });
     if let Value::Object(fields) = &mut value {
         fields.remove("has_password");
     }

@@ -5,6 +5,7 @@ use super::verify::{self, Proof};
 use super::{ops, social, wallet};
 use crate::captcha::ops::{self as captcha, Door};
 use crate::clients::fapi::envelope;
+use crate::clients::handshake::redirect_target;
 use crate::cx::Cx;
 use crate::handler;
 use crate::identifiers::contact::Channel;
@@ -177,6 +178,22 @@ async fn update(cx: &Cx, call: &Call) -> Result<Reply> {
     .await
 }
 
+/// The page that a mailed link leads to, where a link is asked for: one of the instance's.
+fn page<'a>(cx: &Cx, call: &'a Call, strategy: Strategy) -> Result<Option<&'a str>> {
+    if strategy != Strategy::EmailLink {
+        return Ok(None);
+    }
+    if !cx.instance.settings.attributes.email_link {
+        return Err(refuse::verification_strategy_invalid()
+            .at("strategy")
+            .into());
+    }
+    let page = call.form.text("redirect_url");
+    let page = page.ok_or_else(|| refuse::form_param_missing("redirect_url").at("redirect_url"))?;
+    redirect_target(cx, page)?;
+    Ok(Some(page))
+}
+
 async fn prepare(cx: &Cx, call: &Call) -> Result<Reply> {
     let id = call.param("sign_up_id");
     if let Some(ready) = provider(cx, call).await? {
@@ -187,13 +204,20 @@ async fn prepare(cx: &Cx, call: &Call) -> Result<Reply> {
         wallet::prepare(cx, id, strategy).await?
     } else {
         let channel = call.form.text("channel").and_then(Channel::parse);
-        verify::prepare(cx, id, strategy, channel.unwrap_or_default()).await?
+        let page = page(cx, call, strategy)?;
+        verify::prepare(cx, id, strategy, channel.unwrap_or_default(), page).await?
     };
     envelope(cx, sign_up).await
 }
 
 async fn attempt(cx: &Cx, call: &Call) -> Result<Reply> {
     let strategy = strategy(call)?;
+    // A link is followed, not typed.
+    if strategy == Strategy::EmailLink {
+        return Err(refuse::verification_strategy_invalid()
+            .at("strategy")
+            .into());
+    }
     let id = call.param("sign_up_id");
     let need = |name: &str| {
         let given = call.form.text(name);

@@ -8,6 +8,7 @@
 pub mod bapi;
 pub mod fapi;
 pub mod flow;
+pub mod link;
 pub mod model;
 pub mod ops;
 pub mod resource;

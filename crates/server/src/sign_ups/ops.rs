@@ -491,6 +491,19 @@ pub(super) async fn current(cx: &Cx, tx: &mut Tx, id: &str) -> Result<(Held, Sig
     Ok((held, row))
 }
 
+/// What proved the attempt's address: an invitation, a link or a code.
+async fn mailed_by(tx: &mut Tx, row: &SignUpRow) -> Result<Strategy> {
+    if row.ticket_id.is_some() {
+        return Ok(Strategy::Ticket);
+    }
+    let verification = match &row.email_verification_id {
+        Some(id) => verification_store::find(tx, id).await?,
+        None => None,
+    };
+    let by = verification.and_then(|v| Strategy::parse(&v.strategy));
+    Ok(by.unwrap_or(Strategy::EmailCode))
+}
+
 /// Makes the user and the session where nothing is missing any more. The stamp of the client's sessions when they
 /// changed.
 pub(super) async fn finish(
@@ -514,20 +527,14 @@ pub(super) async fn finish(
     let unsafe_metadata = serde_json::from_str::<serde_json::Value>(&row.unsafe_metadata)?
         .as_object()
         .cloned();
+    let by_mail = mailed_by(tx, row).await?;
     let emails = row
         .email_address
         .as_deref()
         .and_then(EmailAddress::parse)
         .map(|address| NewEmail {
             address,
-            verified_by: Some(
-                if row.ticket_id.is_some() {
-                    Strategy::Ticket
-                } else {
-                    Strategy::EmailCode
-                }
-                .word(),
-            ),
+            verified_by: Some(by_mail.word()),
             reserved: false,
         });
     let by_wallet = row
@@ -578,7 +585,7 @@ pub(super) async fn finish(
         Some(by_wallet) => by_wallet,
         None if row.password_stored.is_some() => Strategy::Password.word(),
         None if row.ticket_id.is_some() => Strategy::Ticket.word(),
-        None if row.email_address.is_some() => Strategy::EmailCode.word(),
+        None if row.email_address.is_some() => by_mail.word(),
         None => Strategy::PhoneCode.word(),
     };
     let external = social::attach(cx, tx, row, &user).await?;

@@ -4,6 +4,7 @@ use super::model::SignUpRow;
 use crate::cx::Cx;
 use crate::identifiers::resource::VerificationResource;
 use crate::identifiers::wallets::model::Wallet;
+use crate::instances::settings::Settings;
 use crate::strategies::Strategy;
 use crate::users::resource::metadata;
 use crate::verifications::model::VerificationRow;
@@ -114,6 +115,16 @@ pub struct Proofs {
     pub wallet: Option<VerificationRow>,
 }
 
+/// What can verify an address.
+#[must_use]
+pub fn by_mail(settings: &Settings) -> Vec<&'static str> {
+    let mut ways = vec![Strategy::EmailCode.word()];
+    if settings.attributes.email_link {
+        ways.push(Strategy::EmailLink.word());
+    }
+    ways
+}
+
 impl SignUpResource {
     /// From a row and its verifications.
     #[must_use]
@@ -124,7 +135,11 @@ impl SignUpResource {
         let field = |row: &VerificationRow, verified: bool, by: Strategy| FieldVerification {
             verification: VerificationResource::otp(row, cx.now),
             next_action: if verified { "" } else { "needs_attempt" },
-            supported_strategies: vec![by.word()],
+            supported_strategies: if by == Strategy::EmailCode {
+                by_mail(settings)
+            } else {
+                vec![by.word()]
+            },
         };
         let email_address = proofs
             .email

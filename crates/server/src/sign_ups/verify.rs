@@ -13,6 +13,7 @@ use crate::identifiers::email::EmailAddress;
 use crate::identifiers::phones;
 use crate::identifiers::phones::number::PhoneNumber;
 use crate::strategies::Strategy;
+use crate::verifications::links::{Link, Purpose};
 use crate::verifications::ops::{self as codes, Code, Delivery, Outcome};
 use crate::verifications::store as verification_store;
 use usher_db::Tx;
@@ -33,7 +34,7 @@ impl Proof {
     /// By the strategy that proves it.
     pub(super) fn by(strategy: Strategy) -> Result<Self, ApiError> {
         match strategy {
-            Strategy::EmailCode => Ok(Self::Email),
+            Strategy::EmailCode | Strategy::EmailLink => Ok(Self::Email),
             Strategy::PhoneCode => Ok(Self::Phone),
             Strategy::Password
             | Strategy::ResetPasswordEmailCode
@@ -49,12 +50,6 @@ impl Proof {
             | Strategy::Ticket
             | Strategy::TrustedDevice
             | Strategy::Oauth(_) => Err(refuse::verification_strategy_invalid().at("strategy")),
-        }
-    }
-    fn strategy(self) -> Strategy {
-        match self {
-            Self::Email => Strategy::EmailCode,
-            Self::Phone => Strategy::PhoneCode,
         }
     }
     fn field(self) -> &'static str {
@@ -137,6 +132,7 @@ pub async fn prepare(
     id: &str,
     strategy: Strategy,
     channel: Channel,
+    redirect_url: Option<&str>,
 ) -> Result<SignUpResource> {
     let proof = Proof::by(strategy)?;
     let row = usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
@@ -146,12 +142,14 @@ pub async fn prepare(
         }
         let to = proof.contact(&row).ok_or_else(|| refuse::form_param_missing(proof.field()).at(proof.field()))?;
         let previous = proof.verification(&row);
-        let wanted = Code { strategy: proof.strategy(), to: &to, channel, previous: previous.as_ref(), delivery: Delivery::Send(row.locale.as_deref()) };
+        let link = redirect_url.map(|page| Link { purpose: Purpose::SignUp, of: row.id.as_str().to_owned(), client: row.client_id.clone(), redirect_url: page.to_owned() });
+        let wanted = Code { strategy, to: &to, channel, previous: previous.as_ref(), link: link.as_ref(), delivery: Delivery::Send(row.locale.as_deref()) };
         let verification = codes::start_code(cx, &mut tx, &wanted).await?;
         proof.set(&mut row, verification.id);
         row.updated_at = cx.now;
         store::update(&mut tx, &row).await?;
-        audit::record(cx, &mut tx, told(proof.events()[0], &row));
+        let sent = if strategy == Strategy::EmailLink { "sign_up.email_address.verification.link_sent" } else { proof.events()[0] };
+        audit::record(cx, &mut tx, told(sent, &row));
         Ok::<_, Error>(row)
     })?;
     let mut tx = cx.read().await?;

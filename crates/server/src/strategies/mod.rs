@@ -36,6 +36,8 @@ strategies! {
     Password = "password",
     /// A code by mail.
     EmailCode = "email_code",
+    /// A link by mail, followed in the browser that asked for it.
+    EmailLink = "email_link",
     /// A code by mail that allows to set a new password, and nothing before that.
     ResetPasswordEmailCode = "reset_password_email_code",
     /// A code to a telephone.
@@ -71,6 +73,7 @@ impl Strategy {
         match self {
             Self::Password
             | Self::EmailCode
+            | Self::EmailLink
             | Self::ResetPasswordEmailCode
             | Self::PhoneCode
             | Self::ResetPasswordPhoneCode
@@ -95,6 +98,7 @@ impl Strategy {
             Self::Totp | Self::BackupCode | Self::PhoneCode => true,
             Self::Password
             | Self::EmailCode
+            | Self::EmailLink
             | Self::ResetPasswordEmailCode
             | Self::ResetPasswordPhoneCode
             | Self::Passkey
@@ -116,6 +120,7 @@ impl Strategy {
             Self::ResetPasswordEmailCode | Self::ResetPasswordPhoneCode => true,
             Self::Password
             | Self::EmailCode
+            | Self::EmailLink
             | Self::PhoneCode
             | Self::Passkey
             | Self::Totp
@@ -140,6 +145,7 @@ impl Strategy {
             | Self::ResetPasswordEmailCode
             | Self::PhoneCode
             | Self::ResetPasswordPhoneCode => "verification_otp",
+            Self::EmailLink => "verification_email_link",
             Self::Passkey => "verification_passkey",
             Self::Totp => "verification_totp",
             Self::BackupCode => "verification_backup_code",

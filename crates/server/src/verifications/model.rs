@@ -23,7 +23,7 @@ row! {
         pub code_hash: Option<String>,
         pub attempts: i64,
         pub verified_at_client: Option<ClientId>,
-        /// What a browser is asked to sign, and what is kept until it did (passkeys).
+        /// What a browser is asked to sign, and what is kept until it did (passkeys); what a link is for.
         pub challenge: Option<String>,
         /// How the code went to a phone number: `sms` or `whatsapp`.
         pub channel: Option<String>,

@@ -48,6 +48,8 @@ refusals! {
     captcha_missing_token() = 400, "captcha_missing_token", "Captcha missing", "This instance asks new users to show that a person is there, and the request carries no captcha token.";
     /// A captcha was offered where nobody asks for one.
     captcha_not_enabled() = 400, "captcha_not_enabled", "No captcha", "This instance does not ask for a captcha.";
+    /// A link that this instance did not mail.
+    verification_link_token_invalid() = 400, "verification_link_token_invalid", "Not a link of ours", "This link is not one that was mailed for this application. Ask for a new one.";
     /// The server holds this reference operation back.
     feature_not_implemented(operation) = 501, "feature_not_implemented", "Not served", "This server does not serve {operation} yet.";
     /// The method does not fit the path.

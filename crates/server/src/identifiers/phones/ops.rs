@@ -428,6 +428,7 @@ pub async fn prepare(cx: &Cx, id: &str, channel: Channel) -> Result<Verification
             to: &Contact::Phone(number),
             channel,
             previous: row.verification_id.as_ref(),
+            link: None,
             delivery: if others { Delivery::Pretend } else { Delivery::Send(found.user.locale.as_deref()) },
         };
         let verification = verifications::ops::start_code(cx, &mut tx, &wanted).await?;
