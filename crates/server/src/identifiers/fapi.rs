@@ -165,7 +165,8 @@ async fn prepare(cx: &Cx, call: &Call) -> Result<Reply> {
     }
     let link = if by_link {
         let page = call.form.text("redirect_url");
-        let page = page.ok_or_else(|| refuse::form_param_missing("redirect_url").at("redirect_url"))?;
+        let page =
+            page.ok_or_else(|| refuse::form_param_missing("redirect_url").at("redirect_url"))?;
         redirect_target(cx, page)?;
         let client = cx.client_id().ok_or_else(refuse::authentication_invalid)?;
         Some(Link {

@@ -114,13 +114,14 @@ impl VerificationResource {
                 Self::of("verification_from_oauth", "verified", by)
             }
             by => {
-                let object = Strategy::parse(by)
-                    .map_or("verification_otp", Strategy::verification_object);
+                let object =
+                    Strategy::parse(by).map_or("verification_otp", Strategy::verification_object);
                 Self {
-                attempts: Some(1),
-                expire_at: Some(at.0),
-                ..Self::of(object, "verified", by)
-            },
+                    attempts: Some(1),
+                    expire_at: Some(at.0),
+                    ..Self::of(object, "verified", by)
+                }
+            }
         }
     }
     /// What a ticket proved.

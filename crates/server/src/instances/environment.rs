@@ -1,8 +1,8 @@
 //! `GET /v1/environment`: the complete document that the UI derives its screens from (contract fapi §7).
 use super::model::InstanceRow;
-use crate::sign_ups::resource::by_mail;
 use super::settings::{Presence, Settings, SignUpMode};
 use crate::app::Options;
+use crate::sign_ups::resource::by_mail;
 use crate::social::registry::{Connection, Connections};
 use serde_json::{Value, json};
 

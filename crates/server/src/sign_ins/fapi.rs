@@ -296,7 +296,11 @@ async fn attempt(cx: &Cx, call: &Call) -> Result<Reply> {
             device::attempt(cx, id, &device, &data, &need("signature")?).await?
         }
         // A ticket begins an attempt; none is attempted within one. A link is followed.
-        Strategy::EmailLink | Strategy::Totp | Strategy::BackupCode | Strategy::Ticket | Strategy::Oauth(_) => {
+        Strategy::EmailLink
+        | Strategy::Totp
+        | Strategy::BackupCode
+        | Strategy::Ticket
+        | Strategy::Oauth(_) => {
             return Err(refuse::verification_strategy_invalid()
                 .at("strategy")
                 .into());

@@ -1,6 +1,6 @@
 //! `/v1/sign_ups/{id}` of the Backend API (contract bapi §2.12).
 use super::model::SignUpRow;
-use super::resource::{by_mail, Proofs, SignUpResource, wallet_strategies};
+use super::resource::{Proofs, SignUpResource, by_mail, wallet_strategies};
 use super::{flow, store};
 use crate::audit::{self, Event};
 use crate::cx::Cx;

@@ -42,11 +42,7 @@ async fn verify(cx: &Cx, call: &Call) -> Result<Reply> {
 }
 
 /// Follows a link in the browser that asked for it. Whoever opens it again is told the same, and nothing happens.
-async fn follow(
-    cx: &Cx,
-    row: &VerificationRow,
-    link: &Link,
-) -> Result<(Status, Option<String>)> {
+async fn follow(cx: &Cx, row: &VerificationRow, link: &Link) -> Result<(Status, Option<String>)> {
     let status = match row.status_at(cx.now) {
         "unverified" => {
             let done = match link.purpose {
@@ -96,7 +92,8 @@ fn destination(
     let told = page.with_query("__clerk_status", status.word());
     match created_session {
         Some(session) => {
-            let told = Url::parse(&told).ok_or_else(|| Fault::new("a query that breaks its URL"))?;
+            let told =
+                Url::parse(&told).ok_or_else(|| Fault::new("a query that breaks its URL"))?;
             Ok(told.with_query("__clerk_created_session", session))
         }
         None => Ok(told),

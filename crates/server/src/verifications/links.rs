@@ -6,9 +6,9 @@ use crate::cx::Cx;
 use serde::{Deserialize, Serialize};
 use usher_crypto::digest;
 use usher_db::Tx;
+use usher_types::Result;
 use usher_types::error::codes as refuse;
 use usher_types::id::{ClientId, VerificationId};
-use usher_types::Result;
 
 /// What a link proves when it is followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

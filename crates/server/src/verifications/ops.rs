@@ -1,6 +1,6 @@
 //! Making, sending and attempting one-time codes.
-use super::model::{CODE_LIFE_MS, CODE_TRIES, Kept, RESEND_AFTER_MS, VerificationRow};
 use super::links::{self, Link};
+use super::model::{CODE_LIFE_MS, CODE_TRIES, Kept, RESEND_AFTER_MS, VerificationRow};
 use super::store;
 use crate::cx::Cx;
 use crate::identifiers::contact::{Channel, Contact};

@@ -11,6 +11,8 @@ const PROTOCOL: &[(&str, &[&str])] = &[("/v1/client/handshake", &["handshakes", 
 /// (`invitations.rs`).
 const TICKETS: &str = "/v1/tickets/accept";
 const AGENTS: &str = "/v1/agents/tasks";
+/// It does nothing but in the browser that asked for the link (`email_links.rs`).
+const LINKS: &str = "/v1/verify";
 
 /// Where providers send browsers back to, and where their pages post the same: the one does nothing without the state of this
 /// browser, the other nothing at all (`social_attacks.rs`).
@@ -34,6 +36,8 @@ fn target(op: &Op, session: &str, address: &str) -> String {
         "?redirect_url=https%3A%2F%2Fapp.example.com%2F"
     } else if [TICKETS, AGENTS].contains(&op.path) {
         "?ticket=x"
+    } else if op.path == LINKS {
+        "?token=x"
     } else {
         "?domain_id=x"
     };
@@ -100,6 +104,8 @@ both! {
                 let answer = request.send().await;
                 if op.navigated && mode == "navigate" && [TICKETS, AGENTS].contains(&op.path) {
                     answer.refused(400, if op.path == AGENTS { "ticket_invalid_code ticket" } else { "ticket_invalid_code" });
+                } else if op.navigated && mode == "navigate" && op.path == LINKS {
+                    answer.refused(400, "verification_link_token_invalid token");
                 } else if op.navigated && mode == "navigate" && op.path == PROVIDERS {
                     answer.refused(400, "oauth_callback_invalid");
                 } else if op.navigated && mode == "navigate" {
@@ -111,7 +117,7 @@ both! {
         }
         // Each of these says where it leads, and leads to the instance's own origins only.
         let navigated: Vec<&str> = operations(false).filter(|op| op.navigated).map(|op| op.path).collect();
-        assert_eq!(navigated, ["/v1/redirect", "/v1/client/handshake", "/v1/client/touch", TICKETS, AGENTS, PROVIDERS]);
+        assert_eq!(navigated, ["/v1/redirect", "/v1/client/handshake", "/v1/client/touch", TICKETS, LINKS, AGENTS, PROVIDERS]);
         for path in ["/v1/redirect", "/v1/client/handshake", "/v1/client/touch"] {
             let answer = world.unchanged(browser.get(&format!("{path}?redirect_url=https%3A%2F%2Fevil.example%2F"))).await;
             answer.refused(422, "redirect_url_not_associated_with_instance redirect_url");

@@ -17,16 +17,39 @@ async fn links_on(world: &World) {
 async fn link(world: &World, to: &str) -> String {
     let target = format!("/inbox/messages?to={}", usher_http::percent::encode(to));
     let inbox = world.browser().get(&target).await.ok();
-    let text = inbox["data"][0]["text"].as_str().unwrap_or_else(|| panic!("no mail to {to}")).to_owned();
-    let at = text.find("/v1/verify?token=").unwrap_or_else(|| panic!("{text}"));
+    let text = inbox["data"][0]["text"]
+        .as_str()
+        .unwrap_or_else(|| panic!("no mail to {to}"))
+        .to_owned();
+    let at = text
+        .find("/v1/verify?token=")
+        .unwrap_or_else(|| panic!("{text}"));
     text[at..].split_whitespace().next().unwrap().to_owned()
 }
 
 async fn prepare(browser: &Browser, sign_in: &Value, redirect_url: &str) -> Answer {
     let ways = sign_in["supported_first_factors"].as_array().unwrap();
-    let way = ways.iter().find(|w| w["strategy"] == "email_link").unwrap_or_else(|| panic!("{sign_in}"));
-    let path = format!("/v1/client/sign_ins/{}/prepare_first_factor", sign_in["id"].as_str().unwrap());
-    browser.post(&path, &[("strategy", "email_link"), ("email_address_id", way["email_address_id"].as_str().unwrap()), ("redirect_url", redirect_url)]).await
+    let way = ways
+        .iter()
+        .find(|w| w["strategy"] == "email_link")
+        .unwrap_or_else(|| panic!("{sign_in}"));
+    let path = format!(
+        "/v1/client/sign_ins/{}/prepare_first_factor",
+        sign_in["id"].as_str().unwrap()
+    );
+    browser
+        .post(
+            &path,
+            &[
+                ("strategy", "email_link"),
+                (
+                    "email_address_id",
+                    way["email_address_id"].as_str().unwrap(),
+                ),
+                ("redirect_url", redirect_url),
+            ],
+        )
+        .await
 }
 
 /// A sign-in whose link has been mailed; its id.
@@ -38,17 +61,41 @@ async fn asked(browser: &Browser, address: &str) -> String {
 
 /// Follows a link as a person does who clicks it in a mail; where it led.
 async fn follow(browser: &Browser, link: &str) -> String {
-    let answer = browser.request("GET", link).no_origin().header("sec-fetch-site", "cross-site").header("sec-fetch-mode", "navigate").header("sec-fetch-dest", "document").send().await;
+    let answer = browser
+        .request("GET", link)
+        .no_origin()
+        .header("sec-fetch-site", "cross-site")
+        .header("sec-fetch-mode", "navigate")
+        .header("sec-fetch-dest", "document")
+        .send()
+        .await;
     assert_eq!(answer.status, 303, "{}", answer.body);
     answer.header("location").unwrap().to_owned()
 }
 
 async fn sign_up_asked(browser: &Browser, address: &str) -> String {
-    let id = browser.start_sign_up(&[("email_address", address), ("password", PASSWORD)]).await;
+    let id = browser
+        .start_sign_up(&[("email_address", address), ("password", PASSWORD)])
+        .await;
     let path = format!("/v1/client/sign_ups/{id}/prepare_verification");
-    let prepared = browser.post(&path, &[("strategy", "email_link"), ("redirect_url", "http://localhost:8787/sign-up#/verify")]).await.response();
-    assert_eq!(prepared["verifications"]["email_address"]["strategy"], "email_link", "{prepared}");
-    assert_eq!(prepared["verifications"]["email_address"]["object"], "verification_email_link");
+    let prepared = browser
+        .post(
+            &path,
+            &[
+                ("strategy", "email_link"),
+                ("redirect_url", "http://localhost:8787/sign-up#/verify"),
+            ],
+        )
+        .await
+        .response();
+    assert_eq!(
+        prepared["verifications"]["email_address"]["strategy"], "email_link",
+        "{prepared}"
+    );
+    assert_eq!(
+        prepared["verifications"]["email_address"]["object"],
+        "verification_email_link"
+    );
     id
 }
 

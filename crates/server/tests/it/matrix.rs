@@ -28,7 +28,12 @@ impl Asks {
             for username in PRESENCES {
                 for password in PRESENCES {
                     for email_code in [true, false] {
-                        let asks = Self { email, username, password, email_code };
+                        let asks = Self {
+                            email,
+                            username,
+                            password,
+                            email_code,
+                        };
                         let mut settings = Settings::default();
                         asks.put(&mut settings);
                         if settings.check().is_ok() {
@@ -43,7 +48,8 @@ impl Asks {
 
     fn put(self, settings: &mut Settings) {
         let a = &mut settings.attributes;
-        (a.email_address, a.username, a.password, a.email_code) = (self.email, self.username, self.password, self.email_code);
+        (a.email_address, a.username, a.password, a.email_code) =
+            (self.email, self.username, self.password, self.email_code);
     }
 
     fn of(self, field: &str) -> Presence {
@@ -60,7 +66,12 @@ const FIELDS: [&str; 3] = ["email_address", "username", "password"];
 
 /// What a person gives: some of the fields.
 fn subsets() -> impl Iterator<Item = Vec<&'static str>> {
-    (0..8).map(|bits| (0..3).filter(|n| bits & (1 << n) != 0).map(|n| FIELDS[n]).collect())
+    (0..8).map(|bits| {
+        (0..3)
+            .filter(|n| bits & (1 << n) != 0)
+            .map(|n| FIELDS[n])
+            .collect()
+    })
 }
 
 /// How a sign-up ends, once what can be proved is.
@@ -80,10 +91,16 @@ fn joining(asks: Asks, given: &[&str]) -> Ends {
     if given.iter().any(|field| asks.of(field) == Presence::Off) {
         return Ends::Refused;
     }
-    let demanded = FIELDS.iter().all(|field| asks.of(field) != Presence::Required || has(field));
+    let demanded = FIELDS
+        .iter()
+        .all(|field| asks.of(field) != Presence::Required || has(field));
     // An address is a way in by itself, once it is proved; a username needs a password.
     let way_in = has("email_address") || (has("username") && has("password"));
-    if demanded && way_in { Ends::Complete } else { Ends::Waits }
+    if demanded && way_in {
+        Ends::Complete
+    } else {
+        Ends::Waits
+    }
 }
 
 /// Nobody is signed in on this browser, whatever it asks.
@@ -99,7 +116,10 @@ fn is(status: &Value, word: &str, case: &str) {
 async fn sign_up(world: &World, asks: Asks, given: &[&str], n: usize) {
     let case = format!("{asks:?} given {given:?}");
     let browser = world.browser();
-    let (address, username) = (format!("p{n}+clerk_test@example.com"), format!("person_{n}"));
+    let (address, username) = (
+        format!("p{n}+clerk_test@example.com"),
+        format!("person_{n}"),
+    );
     let value = |field: &str| match field {
         "email_address" => address.as_str(),
         "username" => username.as_str(),
@@ -116,20 +136,37 @@ async fn sign_up(world: &World, asks: Asks, given: &[&str], n: usize) {
     if given.contains(&"email_address") {
         // Given is not proved.
         is(&sign_up["status"], "missing_requirements", &case);
-        assert!(sign_up["unverified_fields"].as_array().unwrap().contains(&json!("email_address")), "{case}");
+        assert!(
+            sign_up["unverified_fields"]
+                .as_array()
+                .unwrap()
+                .contains(&json!("email_address")),
+            "{case}"
+        );
         nobody(&browser, &case).await;
         let id = sign_up["id"].as_str().unwrap().to_owned();
         browser.prepare_sign_up(&id).await.ok();
-        assert_eq!(browser.attempt_sign_up(&id, "000000").await.status, 422, "{case}");
+        assert_eq!(
+            browser.attempt_sign_up(&id, "000000").await.status,
+            422,
+            "{case}"
+        );
         nobody(&browser, &case).await;
         sign_up = browser.attempt_sign_up(&id, CODE).await.response();
     }
     if expected == Ends::Complete {
         is(&sign_up["status"], "complete", &case);
-        assert_eq!(browser.session_ids().await, [sign_up["created_session_id"].as_str().unwrap()], "{case}");
+        assert_eq!(
+            browser.session_ids().await,
+            [sign_up["created_session_id"].as_str().unwrap()],
+            "{case}"
+        );
     } else {
         is(&sign_up["status"], "missing_requirements", &case);
-        assert!(!sign_up["missing_fields"].as_array().unwrap().is_empty(), "{case}: {sign_up}");
+        assert!(
+            !sign_up["missing_fields"].as_array().unwrap().is_empty(),
+            "{case}: {sign_up}"
+        );
         nobody(&browser, &case).await;
     }
 }
@@ -165,8 +202,16 @@ struct Person {
 
 impl Person {
     async fn new(world: &World, name: &str, with_app: bool) -> Self {
-        let (address, username) = (format!("{name}+clerk_test@example.com"), format!("{name}_user"));
-        let user = world.user_with(&address, json!({ "password": PASSWORD, "username": username })).await;
+        let (address, username) = (
+            format!("{name}+clerk_test@example.com"),
+            format!("{name}_user"),
+        );
+        let user = world
+            .user_with(
+                &address,
+                json!({ "password": PASSWORD, "username": username }),
+            )
+            .await;
         let mut app = None;
         if with_app {
             let browser = world.browser();
@@ -174,14 +219,31 @@ impl Person {
             app = Some(browser.enrol().await);
             world.advance_secs(90);
         }
-        Self { user, address, username, app }
+        Self {
+            user,
+            address,
+            username,
+            app,
+        }
     }
 }
 
 /// Tries a first factor; the attempt, where one was opened.
-async fn attempt(browser: &Browser, person: &Person, identifier: &str, by: First, proof: &str) -> Option<Value> {
-    let named = if identifier == "username" { &person.username } else { &person.address };
-    let started = browser.post("/v1/client/sign_ins", &[("identifier", named)]).await;
+async fn attempt(
+    browser: &Browser,
+    person: &Person,
+    identifier: &str,
+    by: First,
+    proof: &str,
+) -> Option<Value> {
+    let named = if identifier == "username" {
+        &person.username
+    } else {
+        &person.address
+    };
+    let started = browser
+        .post("/v1/client/sign_ins", &[("identifier", named)])
+        .await;
     if started.status != 200 {
         return None;
     }
@@ -194,12 +256,31 @@ async fn attempt(browser: &Browser, person: &Person, identifier: &str, by: First
     };
     if matches!(by, First::EmailCode | First::Reset) {
         let path = format!("/v1/client/sign_ins/{id}/prepare_first_factor");
-        browser.post(&path, &[("strategy", strategy), ("email_address_id", &person.user.email_id)]).await;
+        browser
+            .post(
+                &path,
+                &[
+                    ("strategy", strategy),
+                    ("email_address_id", &person.user.email_id),
+                ],
+            )
+            .await;
     }
-    let field = if by == First::Password { "password" } else { "code" };
+    let field = if by == First::Password {
+        "password"
+    } else {
+        "code"
+    };
     let path = format!("/v1/client/sign_ins/{id}/attempt_first_factor");
-    browser.post(&path, &[("strategy", strategy), (field, proof)]).await;
-    Some(browser.get(&format!("/v1/client/sign_ins/{id}")).await.response())
+    browser
+        .post(&path, &[("strategy", strategy), (field, proof)])
+        .await;
+    Some(
+        browser
+            .get(&format!("/v1/client/sign_ins/{id}"))
+            .await
+            .response(),
+    )
 }
 
 async fn sign_in(world: &World, asks: Asks, person: &Person, identifier: &str, by: First) {
@@ -208,13 +289,19 @@ async fn sign_in(world: &World, asks: Asks, person: &Person, identifier: &str, b
     let proof = match by {
         First::Password => PASSWORD.to_owned(),
         First::EmailCode | First::Reset => CODE.to_owned(),
-        First::Totp => person.app.as_ref().map_or_else(|| "123456".to_owned(), AuthenticatorApp::code),
+        First::Totp => person
+            .app
+            .as_ref()
+            .map_or_else(|| "123456".to_owned(), AuthenticatorApp::code),
     };
     let attempted = attempt(&browser, person, identifier, by, &proof).await;
     if !proves(asks, by, identifier) {
         if let Some(attempt) = attempted {
             assert_ne!(attempt["status"], "complete", "{case}");
-            assert_ne!(attempt["status"], "needs_second_factor", "{case}: what is off proved something");
+            assert_ne!(
+                attempt["status"], "needs_second_factor",
+                "{case}: what is off proved something"
+            );
         }
         return nobody(&browser, &case).await;
     }
@@ -232,14 +319,24 @@ async fn sign_in(world: &World, asks: Asks, person: &Person, identifier: &str, b
     is(status, "needs_second_factor", &case);
     nobody(&browser, &case).await;
     let id = attempt["id"].as_str().unwrap();
-    browser.attempt_second(id, "totp", &app.wrong()).await.well_formed_refusal();
+    browser
+        .attempt_second(id, "totp", &app.wrong())
+        .await
+        .well_formed_refusal();
     nobody(&browser, &case).await;
     // A step is good once.
     world.advance_secs(30);
-    let done = browser.attempt_second(id, "totp", &app.code()).await.response();
+    let done = browser
+        .attempt_second(id, "totp", &app.code())
+        .await
+        .response();
     is(&done["status"], "complete", &case);
     assert_eq!(browser.session_ids().await.len(), 1, "{case}");
-    world.server().post(&format!("/v1/users/{}/unlock", person.user.id), json!({})).await.ok();
+    world
+        .server()
+        .post(&format!("/v1/users/{}/unlock", person.user.id), json!({}))
+        .await
+        .ok();
 }
 
 both! {
