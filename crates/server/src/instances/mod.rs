@@ -13,6 +13,7 @@ pub mod environment;
 pub mod fapi;
 pub mod keyring;
 pub mod keys;
+pub mod limits;
 pub mod loaded;
 pub mod model;
 pub mod ops;
