@@ -172,7 +172,7 @@ async fn prepare(cx: &Cx, call: &Call) -> Result<Reply> {
         Some(Link {
             purpose: Purpose::Address,
             of: row.id.as_str().to_owned(),
-            client,
+            client: client.as_str().to_owned(),
             redirect_url: page.to_owned(),
         })
     } else {

@@ -132,6 +132,7 @@ async fn prepare(cx: &Cx, call: &Call) -> Result<Reply> {
         | Strategy::Web3OkxWallet
         | Strategy::Web3Solana
         | Strategy::TrustedDevice
+        | Strategy::EmailLink
         | Strategy::Oauth(_) => {
             return Err(refuse::verification_strategy_invalid()
                 .at("strategy")
@@ -164,6 +165,7 @@ async fn attempt(cx: &Cx, call: &Call) -> Result<Reply> {
         | Strategy::Web3OkxWallet
         | Strategy::Web3Solana
         | Strategy::TrustedDevice
+        | Strategy::EmailLink
         | Strategy::Oauth(_) => {
             return Err(refuse::verification_strategy_invalid()
                 .at("strategy")

@@ -41,7 +41,7 @@ pub async fn prepare_code(cx: &Cx, id: &str, email_id: &str) -> Result<Reverific
         let strategy = Strategy::EmailCode;
         let previous = open.row.first_factor_id.clone();
         let delivery = Delivery::Send(open.user.locale.as_deref());
-        let wanted = Code { strategy, to: &Contact::Email(address), channel: Channel::default(), previous: previous.as_ref(), delivery };
+        let wanted = Code { strategy, to: &Contact::Email(address), channel: Channel::default(), previous: previous.as_ref(), link: None, delivery };
         let verification = codes::start_code(cx, &mut tx, &wanted).await?;
         open.row.first_factor_id = Some(verification.id);
         open.row.first_factor_strategy = Some(strategy.word().to_owned());

@@ -145,7 +145,7 @@ pub(super) async fn prepare(
         let email = emails.iter().find(|e| wanted == Some(e.id.as_str()));
         let address = email.and_then(|e| EmailAddress::parse(&e.email_normal)).ok_or_else(|| refuse::resource_not_found("email address"))?;
         let previous = row.client_trust_id.clone();
-        let wanted = Code { strategy: by, to: &Contact::Email(address), channel: Channel::default(), previous: previous.as_ref(), delivery: Delivery::Send(user.locale.as_deref()) };
+        let wanted = Code { strategy: by, to: &Contact::Email(address), channel: Channel::default(), previous: previous.as_ref(), link: None, delivery: Delivery::Send(user.locale.as_deref()) };
         let verification = codes::start_code(cx, &mut tx, &wanted).await?;
         row.client_trust_id = Some(verification.id);
         row.updated_at = cx.now;

@@ -183,7 +183,7 @@ pub(super) async fn prepare_code(
         (Strategy::EmailLink, Some(page)) => Some(Link {
             purpose: Purpose::SignIn,
             of: row.id.as_str().to_owned(),
-            client: row.client_id.clone(),
+            client: row.client_id.as_str().to_owned(),
             redirect_url: page.to_owned(),
         }),
         (Strategy::EmailLink, None) => {

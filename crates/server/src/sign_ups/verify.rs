@@ -142,7 +142,7 @@ pub async fn prepare(
         }
         let to = proof.contact(&row).ok_or_else(|| refuse::form_param_missing(proof.field()).at(proof.field()))?;
         let previous = proof.verification(&row);
-        let link = redirect_url.map(|page| Link { purpose: Purpose::SignUp, of: row.id.as_str().to_owned(), client: row.client_id.clone(), redirect_url: page.to_owned() });
+        let link = redirect_url.map(|page| Link { purpose: Purpose::SignUp, of: row.id.as_str().to_owned(), client: row.client_id.as_str().to_owned(), redirect_url: page.to_owned() });
         let wanted = Code { strategy, to: &to, channel, previous: previous.as_ref(), link: link.as_ref(), delivery: Delivery::Send(row.locale.as_deref()) };
         let verification = codes::start_code(cx, &mut tx, &wanted).await?;
         proof.set(&mut row, verification.id);

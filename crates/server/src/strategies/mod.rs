@@ -171,6 +171,7 @@ impl Strategy {
             Self::Web3Solana => Some(Chain::Solana),
             Self::Password
             | Self::EmailCode
+            | Self::EmailLink
             | Self::ResetPasswordEmailCode
             | Self::PhoneCode
             | Self::ResetPasswordPhoneCode

@@ -29,7 +29,10 @@ pub const OPS: &[Op] = &[Op::fapi(
 async fn verify(cx: &Cx, call: &Call) -> Result<Reply> {
     let token = call.form.text("token").unwrap_or_default();
     let (row, link) = links::find(cx, &mut cx.read().await?, token).await?;
-    let mine = cx.client.as_ref().is_some_and(|c| c.id == link.client);
+    let mine = cx
+        .client
+        .as_ref()
+        .is_some_and(|c| c.id.as_str() == link.client);
     let (status, session) = if mine {
         follow(cx, &row, &link).await?
     } else {

@@ -8,7 +8,7 @@ use usher_crypto::digest;
 use usher_db::Tx;
 use usher_types::Result;
 use usher_types::error::codes as refuse;
-use usher_types::id::{ClientId, VerificationId};
+use usher_types::id::VerificationId;
 
 /// What a link proves when it is followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,7 +30,7 @@ pub struct Link {
     /// The attempt's id, or the address's.
     pub of: String,
     /// The browser that asked for it.
-    pub client: ClientId,
+    pub client: String,
     /// The page that says how it went; an allowed one when the link was asked for.
     pub redirect_url: String,
 }

@@ -52,7 +52,7 @@ async fn own_message(browser: &Browser, id: &str, wallet: &Wallet) -> String {
 }
 
 /// Adds a wallet and proves it: its id.
-async fn connect(browser: &Browser, wallet: &Wallet) -> String {
+pub(crate) async fn connect(browser: &Browser, wallet: &Wallet) -> String {
     let id = add(browser, wallet).await;
     let message = own_message(browser, &id, wallet).await;
     let done = attempt_own(browser, &id, &wallet.sign(&message)).await;
