@@ -21,13 +21,6 @@ pub const OPS: &[Op] = &[
     .answers::<Value>(),
     Op::bapi(
         "GET",
-        "/v1/instance/communication",
-        "GetInstanceCommunication",
-        handler!(communication),
-    )
-    .answers::<Value>(),
-    Op::bapi(
-        "GET",
         "/v1/instance/organization_settings",
         "GetInstanceOrganizationSettings",
         handler!(organizations),
@@ -91,10 +84,6 @@ async fn protect(_: &Cx, _: &Call) -> Result<Reply> {
     Reply::json(
         &json!({ "object": "instance_protect", "rules_enabled": false, "specter_enabled": false, "checks_bypassed": false }),
     )
-}
-
-async fn communication(_: &Cx, _: &Call) -> Result<Reply> {
-    Reply::json(&json!({ "object": "instance_communication", "blocked_country_codes": [] }))
 }
 
 async fn organizations(_: &Cx, _: &Call) -> Result<Reply> {

@@ -98,7 +98,7 @@ both! {
         // Both or neither: who is invited, listed or a user already is not once more.
         world.unchanged(server.post("/v1/allowlist_identifiers", json!({ "identifier": "d@b.co", "notify": true }))).await.refused(400, "duplicate_record email_address");
         world.user_without_password("e@b.co").await;
-        world.unchanged(server.post("/v1/allowlist_identifiers", json!({ "identifier": "e@b.co", "notify": true }))).await.refused(422, "form_identifier_exists");
+        world.unchanged(server.post("/v1/allowlist_identifiers", json!({ "identifier": "e@b.co", "notify": true }))).await.refused(422, "form_identifier_exists email_address");
         server.post("/v1/allowlist_identifiers", json!({ "identifier": "c@b.co", "notify": false })).await.ok();
     }
 

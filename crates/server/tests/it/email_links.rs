@@ -116,7 +116,7 @@ both! {
         assert_eq!((&done["status"], &done["first_factor_verification"]["status"]), (&json!("complete"), &json!("verified")));
         let session = done["created_session_id"].as_str().unwrap().to_owned();
         assert_eq!(location, format!("http://localhost:8787/sign-in?__clerk_status=verified&__clerk_created_session={session}#/verify"));
-        assert_eq!(browser.session_ids().await, [session.clone()]);
+        assert_eq!(browser.session_ids().await, std::slice::from_ref(&session));
         before.get("/v1/me").await.refused(401, "authentication_invalid");
         // Clicked twice: the same page, and nothing happens.
         let again = world.unchanged(browser.request("GET", &link).no_origin().send()).await;
@@ -217,7 +217,7 @@ both! {
         // No code opens what a link is for, and the other way round.
         world.changes_only(&["verifications", "users"], browser.attempt_code(&id, "000000")).await.well_formed_refusal();
         assert!(browser.session_ids().await.is_empty());
-        assert_eq!(follow(&browser, &link).await.contains("verified"), true);
+        assert!(follow(&browser, &link).await.contains("verified"));
     }
 
     async fn a_link_leads_to_pages_of_the_instance_only(world: World) {

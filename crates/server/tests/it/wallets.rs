@@ -1,6 +1,5 @@
 //! Wallets (contract fapi §8.4–8.6, bapi §2.1; EIP-4361; decision 30): of a signed-in user, as a first factor, as a sign-up's field.
 use crate::answer::Answer;
-use crate::audit_complete::Ledger;
 use crate::browser::{Browser, PASSWORD};
 use crate::tickets::redeem;
 use crate::wallet::Wallet;
@@ -137,39 +136,6 @@ async fn wallets_alone(world: &World) {
             s.attributes.password = Presence::On;
         })
         .await;
-}
-
-/// Every change of a wallet leaves its row in the log (`p10_audit_complete`).
-pub(crate) async fn wallets(log: &mut Ledger, bob: &Browser) {
-    let wallet = Wallet::ethereum(1);
-    let address = wallet.address();
-    let form = [("web3_wallet", address.as_str())];
-    let path = "/v1/me/web3_wallets";
-    let made = log.told("postWeb3Wallets", bob.post(path, &form)).await;
-    let path = format!("{path}/{}", text(&made["response"]["id"]));
-    let form = [("strategy", wallet.strategy())];
-    let asked = log
-        .told(
-            "prepareWeb3WalletVerification",
-            bob.post(&format!("{path}/prepare_verification"), &form),
-        )
-        .await;
-    let signature = wallet.sign(text(&asked["response"]["verification"]["message"]));
-    let form = [("signature", signature.as_str())];
-    log.told(
-        "attemptWeb3WalletVerification",
-        bob.post(&format!("{path}/attempt_verification"), &form),
-    )
-    .await;
-    log.told("deleteWeb3Wallet", bob.delete(&path)).await;
-    let id = connect(bob, &wallet).await;
-    let user = bob.client().await["sessions"][0]["user"]["id"].clone();
-    let server = log.world.server();
-    log.told(
-        "UserWeb3WalletDelete",
-        server.delete(&format!("/v1/users/{}/web3_wallets/{id}", text(&user))),
-    )
-    .await;
 }
 
 both! {

@@ -75,6 +75,8 @@ where
     let place = Place::new(engine, name);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
+        // An unoptimized future is moved over the stack at every await, and a test that walks every operation is a large one.
+        .thread_stack_size(16 << 20)
         .enable_all()
         .build()
         .unwrap();
