@@ -38,7 +38,7 @@ test('a visitor signs up by phone number alone in SignUp, and signs in by it in 
       await enterCode(page, first);
       await page.waitForURL(url => url.pathname === '/');
       await waitForNumber(page, number);
-      await page.evaluate(() => window.Clerk.signOut());
+      await signOut(page);
       await page.goto(`${byPhone.url}/sign-in`);
       await page.locator('input[name=identifier]').fill(national(number));
       await press(page, 'Continue');
@@ -61,13 +61,15 @@ test('SMS is set up as a second factor in UserProfile, and SignIn asks for it', 
   await page.locator('.cl-userProfile-root').waitFor();
   await page.getByText('Add two-step verification').click();
   await page.getByText('SMS code', { exact: true }).first().click();
+  await page.getByRole('button', { name: 'Add phone number' }).last().click();
   await page.locator('input[name=phoneNumber]').fill(national(number));
   await page.getByRole('button', { name: /^(Add|Continue)$/ }).last().click();
   await enterCode(page, await code(number));
   await page.waitForFunction(() => window.Clerk.user.twoFactorEnabled);
   const after = await backend.users.getUser(user.id);
   assert.deepEqual([after.twoFactorEnabled, after.phoneNumbers[0].reservedForSecondFactor, after.phoneNumbers[0].defaultSecondFactor], [true, true, true]);
-  await page.evaluate(() => window.Clerk.signOut());
+  await page.goto(`${usher.url}/`);
+  await signOut(page);
   const [used] = [await code(number)];
   await page.goto(`${usher.url}/sign-in`);
   await signIn(page, { emailAddress });

@@ -337,7 +337,8 @@ pub(super) async fn finish(
     if let Some(contact) = named.or_else(primary) {
         access::check_contact(cx, tx, &contact, Door::SignIn).await?;
     }
-    if user.password_compromised {
+    // A new password that the attempt already holds is the answer to that.
+    if user.password_compromised && row.new_password_stored.is_none() {
         match strategy {
             Strategy::Password => {
                 return Err(refuse::form_password_compromised().at("password").into());

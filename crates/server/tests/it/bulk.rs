@@ -59,14 +59,14 @@ both! {
         server.post("/v1/invitations", json!({ "email_address": "bob@example.com" })).await.ok();
         let list = |more: Value| json!([{ "email_address": "new@example.com" }, more]);
         world.unchanged(server.post(path, list(json!({ "email_address": "bob@example.com" })))).await.refused(400, "duplicate_record email_address");
-        world.unchanged(server.post(path, list(json!({ "email_address": "NEW@example.com" })))).await.refused(400, "duplicate_record");
+        world.unchanged(server.post(path, list(json!({ "email_address": "NEW@example.com" })))).await.refused(400, "duplicate_record email_address");
         // A list is not held against the users.
         for ignore in [false, true] {
-            world.unchanged(server.post(path, list(json!({ "email_address": address, "ignore_existing": ignore })))).await.refused(422, "form_identifier_exists");
+            world.unchanged(server.post(path, list(json!({ "email_address": address, "ignore_existing": ignore })))).await.refused(422, "form_identifier_exists email_address");
             let alone = json!([{ "email_address": address, "ignore_existing": ignore }]);
-            world.unchanged(server.post(path, alone)).await.refused(422, "form_identifier_exists");
+            world.unchanged(server.post(path, alone)).await.refused(422, "form_identifier_exists email_address");
         }
-        world.unchanged(server.post(path, list(json!({ "email_address": "c@example.com", "redirect_url": "https://evil.example/" })))).await.refused(422, "redirect_url_not_associated_with_instance");
+        world.unchanged(server.post(path, list(json!({ "email_address": "c@example.com", "redirect_url": "https://evil.example/" })))).await.refused(422, "redirect_url_not_associated_with_instance redirect_url");
         let made = server.post(path, list(json!({ "email_address": "bob@example.com", "ignore_existing": true, "public_metadata": { "a": 1 } }))).await.ok();
         assert_eq!((made.as_array().unwrap().len(), &made[1]["public_metadata"]), (2, &json!({ "a": 1 })));
     }

@@ -93,7 +93,8 @@ both! {
             seen += 1;
             answer.refused(501, "feature_not_implemented");
         }
-        assert!(seen > 300, "{seen}");
+        // It shrinks as operations are served; none at all would mean that the list was not read.
+        assert!(seen > 100, "{seen}");
     }
 
     async fn unknown_paths_are_404_and_other_methods_405_as_json(world: World) {

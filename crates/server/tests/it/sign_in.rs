@@ -304,7 +304,8 @@ both! {
         }
         world.unchanged(browser.post(&path, &[("strategy", "email_code")])).await.refused(422, "form_param_missing email_address_id");
         world.unchanged(browser.post(&path, &[("strategy", "password"), ("email_address_id", "x")])).await.refused(400, "verification_strategy_invalid strategy");
-        for strategy in ["totp", "trusted_device", "oauth_github", ""] {
+        world.unchanged(browser.post(&path, &[("strategy", "trusted_device"), ("email_address_id", "x")])).await.refused(422, "form_param_missing trusted_device_id");
+        for strategy in ["totp", "trusted_devices", "oauth_github", ""] {
             let expected = if strategy.is_empty() { "form_param_nil strategy" } else { "form_param_value_invalid strategy" };
             world.unchanged(browser.post(&path, &[("strategy", strategy), ("email_address_id", "x")])).await.refused(422, expected);
         }

@@ -307,15 +307,17 @@ both! {
         let id = ada.start_sign_up(&[("email_address", "ada@example.com")]).await;
         let prepare = format!("/v1/client/sign_ups/{id}/prepare_verification");
         let attempt = format!("/v1/client/sign_ups/{id}/attempt_verification");
-        for strategy in ["trusted_device", "oauth_google", "email_link", "EMAIL_CODE", "'"] {
+        for strategy in ["trusted_devices", "oauth_google", "EMAIL_CODE", "'"] {
             world.unchanged(ada.post(&prepare, &[("strategy", strategy)])).await.refused(422, "form_param_value_invalid strategy");
             world.unchanged(ada.post(&attempt, &[("strategy", strategy), ("code", "1")])).await.refused(422, "form_param_value_invalid strategy");
         }
         // There is no number to prove.
         world.unchanged(ada.post(&prepare, &[("strategy", "phone_code")])).await.refused(422, "form_param_missing phone_number");
         world.unchanged(ada.post(&attempt, &[("strategy", "phone_code"), ("code", "1")])).await.refused(400, "verification_missing");
-        world.unchanged(ada.post(&prepare, &[("strategy", "password")])).await.refused(400, "verification_strategy_invalid strategy");
-        world.unchanged(ada.post(&attempt, &[("strategy", "password"), ("code", "1")])).await.refused(400, "verification_strategy_invalid strategy");
+        for strategy in ["password", "trusted_device", "email_link"] {
+            world.unchanged(ada.post(&prepare, &[("strategy", strategy)])).await.refused(400, "verification_strategy_invalid strategy");
+            world.unchanged(ada.post(&attempt, &[("strategy", strategy), ("code", "1")])).await.refused(400, "verification_strategy_invalid strategy");
+        }
         world.unchanged(ada.post(&prepare, &[])).await.refused(422, "form_param_missing strategy");
         world.unchanged(ada.post("/v1/client/sign_ups", &[("strategy", "oauth_google")])).await.refused(422, "form_param_value_invalid strategy");
         let empty = ada.start_sign_up(&[]).await;
