@@ -7,7 +7,7 @@ use crate::cx::Cx;
 use crate::handler;
 use crate::identifiers::contact::Channel;
 use crate::route::{Call, Guard, Op, Reply};
-use crate::strategies::{Proves, Strategy};
+use crate::strategies::{Medium, Proves, Strategy};
 use usher_http::form::{Field, secret, text, word};
 use usher_types::error::codes as refuse;
 use usher_types::{ApiError, Result};
@@ -16,6 +16,8 @@ const START: &[Field] = &[text("level", 32).required()];
 const PREPARE: &[Field] = &[
     text("strategy", 64).required(),
     text("email_address_id", 80),
+    text("phone_number_id", 80),
+    word("channel", Channel::WORDS),
     text("redirect_url", 4096),
 ];
 const ATTEMPT: &[Field] = &[
@@ -109,87 +111,64 @@ async fn start(cx: &Cx, call: &Call) -> Result<Reply> {
     envelope(cx, ops::start(cx, id, level).await?).await
 }
 
+/// The field of a code's address or number, for the codes that prove a first factor again.
+fn sent_to(by: Strategy) -> Option<&'static str> {
+    [Strategy::EmailCode, Strategy::PhoneCode]
+        .contains(&by)
+        .then(|| by.medium().map(Medium::id_field))?
+}
+
 async fn prepare(cx: &Cx, call: &Call) -> Result<Reply> {
     let id = owned(cx, call).await?;
-    let prepared = match known(call.form.text("strategy"), false)? {
-        Strategy::EmailCode => {
-            let email = call.form.text("email_address_id").ok_or_else(|| {
-                refuse::form_param_missing("email_address_id").at("email_address_id")
-            })?;
-            proofs::prepare_code(cx, id, email).await?
-        }
-        Strategy::Passkey => proofs::prepare_passkey(cx, id).await?,
-        Strategy::Password
-        | Strategy::ResetPasswordEmailCode
-        | Strategy::PhoneCode
-        | Strategy::ResetPasswordPhoneCode
-        | Strategy::Totp
-        | Strategy::BackupCode
-        | Strategy::Ticket
-        | Strategy::Web3Metamask
-        | Strategy::Web3Base
-        | Strategy::Web3CoinbaseWallet
-        | Strategy::Web3OkxWallet
-        | Strategy::Web3Solana
-        | Strategy::TrustedDevice
-        | Strategy::EmailLink
-        | Strategy::Oauth(_) => {
-            return Err(refuse::verification_strategy_invalid()
-                .at("strategy")
-                .into());
-        }
+    let by = known(call.form.text("strategy"), false)?;
+    let prepared = if let Some(field) = sent_to(by) {
+        proofs::prepare_code(cx, id, by, need(call, field)?, channel(call)).await?
+    } else if by == Strategy::Passkey {
+        proofs::prepare_passkey(cx, id).await?
+    } else {
+        return Err(not_here().into());
     };
     envelope(cx, prepared).await
 }
 
 async fn attempt(cx: &Cx, call: &Call) -> Result<Reply> {
     let id = owned(cx, call).await?;
-    let need = |name: &str| {
-        call.form
-            .text(name)
-            .ok_or_else(|| refuse::form_param_missing(name).at(name))
-    };
-    let attempted = match known(call.form.text("strategy"), false)? {
-        Strategy::Password => proofs::by_password(cx, id, need("password")?).await?,
-        Strategy::EmailCode => proofs::by_code(cx, id, need("code")?).await?,
-        Strategy::Passkey => proofs::by_passkey(cx, id, need("public_key_credential")?).await?,
-        Strategy::ResetPasswordEmailCode
-        | Strategy::PhoneCode
-        | Strategy::ResetPasswordPhoneCode
-        | Strategy::Totp
-        | Strategy::BackupCode
-        | Strategy::Ticket
-        | Strategy::Web3Metamask
-        | Strategy::Web3Base
-        | Strategy::Web3CoinbaseWallet
-        | Strategy::Web3OkxWallet
-        | Strategy::Web3Solana
-        | Strategy::TrustedDevice
-        | Strategy::EmailLink
-        | Strategy::Oauth(_) => {
-            return Err(refuse::verification_strategy_invalid()
-                .at("strategy")
-                .into());
-        }
+    let by = known(call.form.text("strategy"), false)?;
+    let attempted = if sent_to(by).is_some() {
+        proofs::by_code(cx, id, by, need(call, "code")?).await?
+    } else if by == Strategy::Password {
+        proofs::by_password(cx, id, need(call, "password")?).await?
+    } else if by == Strategy::Passkey {
+        proofs::by_passkey(cx, id, need(call, "public_key_credential")?).await?
+    } else {
+        return Err(not_here().into());
     };
     envelope(cx, attempted).await
+}
+
+fn need<'a>(call: &'a Call, name: &'static str) -> Result<&'a str, ApiError> {
+    let given = call.form.text(name);
+    given.ok_or_else(|| refuse::form_param_missing(name).at(name))
+}
+
+fn channel(call: &Call) -> Channel {
+    let given = call.form.text("channel").and_then(Channel::parse);
+    given.unwrap_or_default()
+}
+
+/// The refusal of a strategy that proves nothing at this step.
+fn not_here() -> ApiError {
+    refuse::verification_strategy_invalid().at("strategy")
 }
 
 async fn prepare_second(cx: &Cx, call: &Call) -> Result<Reply> {
     let id = owned(cx, call).await?;
     let by = known(call.form.text("strategy"), true)?;
     if by != Strategy::PhoneCode {
-        return Err(refuse::verification_strategy_invalid()
-            .at("strategy")
-            .into());
+        return Err(not_here().into());
     }
-    let channel = call.form.text("channel").and_then(Channel::parse);
     let to = call.form.text("phone_number_id");
-    envelope(
-        cx,
-        proofs::prepare_text(cx, id, to, channel.unwrap_or_default()).await?,
-    )
-    .await
+    envelope(cx, proofs::prepare_text(cx, id, to, channel(call)).await?).await
 }
 
 async fn attempt_second(cx: &Cx, call: &Call) -> Result<Reply> {

@@ -241,7 +241,7 @@ pub(super) async fn resource(
         cx,
         row,
         &found,
-        &factors::first(cx, user, &found.emails),
+        &factors::first(cx, &found),
         (first.as_ref(), second.as_ref()),
         shown,
     ))

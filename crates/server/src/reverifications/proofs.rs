@@ -6,15 +6,13 @@ use super::resource::ReverificationResource;
 use super::store;
 use crate::audit;
 use crate::cx::Cx;
-use crate::identifiers;
-use crate::identifiers::contact::{Channel, Contact};
-use crate::identifiers::email::EmailAddress;
+use crate::identifiers::contact::Channel;
 use crate::passkeys;
 use crate::second_factors::ops as second_factors;
 use crate::sessions::ops as sessions;
-use crate::sign_ins::factors::Factor;
-use crate::strategies::Strategy;
+use crate::strategies::{Medium, Strategy};
 use crate::users::ops::failures::{self, Failure};
+use crate::users::ops::list;
 use crate::users::password;
 use crate::verifications::ops::{self as codes, Code, Delivery, Outcome};
 use crate::verifications::store as verification_store;
@@ -26,25 +24,30 @@ const WRONG_PASSWORD: &str = "session.reverification.password.failed";
 /// What the log calls a wrong code.
 const WRONG_CODE: &str = "session.reverification.code.failed";
 
-/// Sends a code to one of the user's addresses.
+/// Sends a code to one of the user's addresses or numbers.
 ///
 /// # Errors
-/// 404 for an address that is not offered; 429 for a second code too soon; 400 where no first factor is due.
-pub async fn prepare_code(cx: &Cx, id: &str, email_id: &str) -> Result<ReverificationResource> {
+/// 404 for one that is not offered; 429 for a second code too soon; 400 where no first factor is due; 403 for countries that
+/// get no messages.
+pub async fn prepare_code(
+    cx: &Cx,
+    id: &str,
+    by: Strategy,
+    to: &str,
+    channel: Channel,
+) -> Result<ReverificationResource> {
     let (session, _) = own(cx, id).await?;
     let open = usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
         let mut open = open(cx, &mut tx, &session, Status::NeedsFirstFactor).await?;
-        let emails = identifiers::store::of_user(&mut tx, &open.user.id).await?;
-        let offered = factors::first(cx, &open.user, &emails).iter().any(|f| matches!(f, Factor::Code { id, .. } if id == email_id));
-        let address = emails.iter().find(|e| offered && e.id.as_str() == email_id);
-        let address = address.and_then(|e| EmailAddress::parse(&e.email_normal)).ok_or_else(|| refuse::resource_not_found("email address"))?;
-        let strategy = Strategy::EmailCode;
+        let found = list::load(&mut tx, open.user.clone()).await?;
+        let contact = factors::contacts(cx, &found, by).into_iter().find(|(id, _)| id == to);
+        let (_, contact) = contact.ok_or_else(|| refuse::resource_not_found(by.medium().map_or("factor", Medium::noun)))?;
         let previous = open.row.first_factor_id.clone();
         let delivery = Delivery::Send(open.user.locale.as_deref());
-        let wanted = Code { strategy, to: &Contact::Email(address), channel: Channel::default(), previous: previous.as_ref(), link: None, delivery };
+        let wanted = Code { strategy: by, to: &contact, channel, previous: previous.as_ref(), link: None, delivery };
         let verification = codes::start_code(cx, &mut tx, &wanted).await?;
         open.row.first_factor_id = Some(verification.id);
-        open.row.first_factor_strategy = Some(strategy.word().to_owned());
+        open.row.first_factor_strategy = Some(by.word().to_owned());
         open.row.updated_at = cx.now;
         store::put(&mut tx, &open.row).await?;
         audit::record(cx, &mut tx, sessions::told("session.reverification.code_sent", &open.session));
@@ -120,11 +123,16 @@ pub async fn by_password(cx: &Cx, id: &str, given: &str) -> Result<Reverificatio
 ///
 /// # Errors
 /// 422 when it is wrong; 400 when it is spent or was never sent, and where no first factor is due; 403 for locked users.
-pub async fn by_code(cx: &Cx, id: &str, code: &str) -> Result<ReverificationResource> {
+pub async fn by_code(
+    cx: &Cx,
+    id: &str,
+    by: Strategy,
+    code: &str,
+) -> Result<ReverificationResource> {
     let (session, _) = own(cx, id).await?;
     let outcome = usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
         let mut open = open(cx, &mut tx, &session, Status::NeedsFirstFactor).await?;
-        if open.row.first_factor_strategy.as_deref() != Some(Strategy::EmailCode.word()) {
+        if open.row.first_factor_strategy.as_deref() != Some(by.word()) {
             return Err(refuse::verification_missing().into());
         }
         let sent = open.row.first_factor_id.clone().ok_or_else(refuse::verification_missing)?;
@@ -136,6 +144,12 @@ pub async fn by_code(cx: &Cx, id: &str, code: &str) -> Result<ReverificationReso
                 return Ok(Err(refusal));
             }
             Outcome::Verified => {}
+        }
+        // Between the code's going out and its coming back an address can be gone, or a number a second factor.
+        let found = list::load(&mut tx, open.user.clone()).await?;
+        let target = verification_store::find(&mut tx, &sent).await?.and_then(|v| v.target);
+        if !factors::contacts(cx, &found, by).iter().any(|(_, to)| Some(to.as_str()) == target.as_deref()) {
+            return Err(refuse::verification_missing().into());
         }
         open.row.first_factor_at = Some(cx.now);
         advance(cx, &mut tx, &mut open).await?;

@@ -1,8 +1,9 @@
 //! Client trust: a right password on a browser on which its user was never signed in is half a sign-in. The other half is a
-//! code to an address of the user's, where the user has no second factor that says more (contract fapi §8.5, bapi §6.5).
+//! code to an address or a number of the user's, where the user has no second factor that says more (contract fapi §8.5, bapi §6.5).
 //!
 //! What is known is a row of client and user, written when a sign-in or sign-up completes, and gone with the client's cookie,
 //! with the user's word and with a password that was changed for everybody.
+use super::factors::safe_number;
 use super::flow::{Facts, Status, status};
 use super::model::SignInRow;
 use super::ops::{advance, conclude, hold, mine, resource, told};
@@ -11,16 +12,15 @@ use super::store;
 use crate::audit;
 use crate::clients::store as client_store;
 use crate::cx::Cx;
-use crate::identifiers;
 use crate::identifiers::contact::{Channel, Contact};
-use crate::identifiers::email::{EmailAddress, EmailRow, redacted};
+use crate::identifiers::email::redacted;
 use crate::identifiers::resource::VerificationResource;
 use crate::sessions::ops as sessions;
-use crate::strategies::Strategy;
+use crate::strategies::{Medium, Strategy};
 use crate::users;
 use crate::users::model::UserRow;
 use crate::users::ops::failures::{self, Failure};
-use crate::users::ops::list::Found;
+use crate::users::ops::list::{self, Found};
 use crate::verifications::ops::{self as codes, Code, Delivery, Outcome};
 use crate::verifications::store as verification_store;
 use usher_db::Tx;
@@ -30,27 +30,39 @@ use usher_types::{Error, Result};
 /// What the log calls a wrong code.
 const WRONG_CODE: &str = "sign_in.client_trust.code_failed";
 
-/// The addresses that can prove it. Somebody who only knows a username and a password is not told the address.
-fn ways(row: &SignInRow, user: &UserRow, emails: &[EmailRow]) -> Vec<FactorResource> {
-    let primary = user.primary_email_address_id.as_ref();
-    let verified = emails.iter().filter(|e| e.is_verified());
-    verified
-        .map(|email| FactorResource {
-            safe_identifier: Some(
-                if row.identifier.as_deref() == Some(email.email_normal.as_str()) {
-                    email.email_address.clone()
-                } else {
-                    redacted(&email.email_address)
-                },
-            ),
-            email_address_id: Some(email.id.as_str().to_owned()),
-            primary: Some(primary == Some(&email.id)),
-            ..FactorResource::plain(Strategy::EmailCode)
+/// The addresses and numbers that can prove it. Somebody who only knows a username and a password is not told them.
+fn ways(cx: &Cx, row: &SignInRow, found: &Found) -> Vec<(FactorResource, Contact)> {
+    let given = row.identifier.as_deref();
+    let shown = |full: &str, safe: String| {
+        if given == Some(full) {
+            full.to_owned()
+        } else {
+            safe
+        }
+    };
+    let user = &found.user;
+    let emails = found.emails.iter().filter(|e| e.is_verified());
+    let mut ways: Vec<_> = emails
+        .filter_map(|email| {
+            let safe = shown(&email.email_address, redacted(&email.email_address));
+            let primary = user.primary_email_address_id.as_ref() == Some(&email.id);
+            let way = FactorResource::code(Strategy::EmailCode, email.id.as_str(), &safe, primary);
+            Some((way, Contact::stored(&email.email_normal)?))
         })
-        .collect()
+        .collect();
+    if cx.instance.settings.attributes.phone_number.enabled() {
+        let phones = found.phones.iter().filter(|p| p.is_first_factor());
+        ways.extend(phones.filter_map(|phone| {
+            let safe = shown(&phone.phone_number, safe_number(phone));
+            let primary = user.primary_phone_number_id.as_ref() == Some(&phone.id);
+            let way = FactorResource::code(Strategy::PhoneCode, phone.id.as_str(), &safe, primary);
+            Some((way, Contact::stored(&phone.phone_number)?))
+        }));
+    }
+    ways
 }
 
-/// The attempt has to prove an address before it completes. Who has none that could be proved is not locked out.
+/// The attempt has to prove an address or a number before it completes. Who has none that could be proved is not locked out.
 ///
 /// # Errors
 /// The database's.
@@ -68,8 +80,8 @@ pub(super) async fn is_due(
     if !demanded || client_store::trusts(tx, &row.client_id, &user.id).await? {
         return Ok(false);
     }
-    let emails = identifiers::store::of_user(tx, &user.id).await?;
-    Ok(!ways(row, user, &emails).is_empty())
+    let found = list::load(tx, user.clone()).await?;
+    Ok(!ways(cx, row, &found).is_empty())
 }
 
 /// Adds what concerns this step to an attempt's resource.
@@ -87,7 +99,6 @@ pub(super) async fn show(
         return Ok(());
     }
     let user = found.map(|f| &f.user);
-    let emails = found.map_or(&[][..], |f| &f.emails);
     let known = match user {
         Some(user) if !row.client_trust_required => {
             client_store::trusts(tx, &row.client_id, &user.id).await?
@@ -99,8 +110,9 @@ pub(super) async fn show(
         (Some(_), true) => "known",
         (Some(_), false) => "new",
     });
-    if let Some(user) = user.filter(|_| row.client_trust_required) {
-        shown.supported_second_factors = Some(ways(row, user, emails));
+    if let Some(found) = found.filter(|_| row.client_trust_required) {
+        let ways = ways(cx, row, found).into_iter();
+        shown.supported_second_factors = Some(ways.map(|(way, _)| way).collect());
         if let Some(id) = &row.client_trust_id {
             let sent = verification_store::find(tx, id).await?;
             shown.second_factor_verification =
@@ -116,36 +128,42 @@ pub(super) fn waits(cx: &Cx, row: &SignInRow) -> bool {
     status(Facts::of(row, cx.now)) == Status::NeedsClientTrust
 }
 
-/// Sends a code to an address of the user's: the one that is named, else the primary one.
+/// What sends a code here; other strategies are refused.
+fn check_way(by: Strategy) -> Result<()> {
+    if [Strategy::EmailCode, Strategy::PhoneCode].contains(&by) {
+        Ok(())
+    } else {
+        Err(refuse::verification_strategy_invalid()
+            .at("strategy")
+            .into())
+    }
+}
+
+/// Sends a code to an address or a number of the user's: the one that is named, else the primary one.
 ///
 /// # Errors
-/// 400 for other strategies and where the step is not due; 404 for an address that is not offered; 429 for a second code too
-/// soon; 403 for locked and banned users.
+/// 400 for other strategies and where the step is not due; 404 for one that is not offered; 429 for a second code too soon;
+/// 403 for locked and banned users and for countries that get no messages.
 pub(super) async fn prepare(
     cx: &Cx,
     id: &str,
     by: Strategy,
-    email_id: Option<&str>,
+    to: Option<&str>,
+    channel: Channel,
 ) -> Result<SignInResource> {
-    if by != Strategy::EmailCode {
-        return Err(refuse::verification_strategy_invalid()
-            .at("strategy")
-            .into());
-    }
+    check_way(by)?;
     let row = usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
         let (_held, mut row) = hold(cx, &mut tx, id, Status::NeedsClientTrust).await?;
         let user = owner(cx, &mut tx, &row).await?;
-        let emails = identifiers::store::of_user(&mut tx, &user.id).await?;
-        let offered = ways(&row, &user, &emails);
-        let wanted = offered.iter().find(|w| match email_id {
-            Some(id) => w.email_address_id.as_deref() == Some(id),
-            None => w.primary == Some(true),
+        let found = list::load(&mut tx, user).await?;
+        let wanted = ways(cx, &row, &found).into_iter().find(|(way, _)| way.strategy == by.word() && match to {
+            Some(id) => way.id() == Some(id),
+            None => way.primary == Some(true),
         });
-        let wanted = wanted.and_then(|w| w.email_address_id.as_deref());
-        let email = emails.iter().find(|e| wanted == Some(e.id.as_str()));
-        let address = email.and_then(|e| EmailAddress::parse(&e.email_normal)).ok_or_else(|| refuse::resource_not_found("email address"))?;
+        let (_, contact) = wanted.ok_or_else(|| refuse::resource_not_found(by.medium().map_or("factor", Medium::noun)))?;
         let previous = row.client_trust_id.clone();
-        let wanted = Code { strategy: by, to: &Contact::Email(address), channel: Channel::default(), previous: previous.as_ref(), link: None, delivery: Delivery::Send(user.locale.as_deref()) };
+        let delivery = Delivery::Send(found.user.locale.as_deref());
+        let wanted = Code { strategy: by, to: &contact, channel, previous: previous.as_ref(), link: None, delivery };
         let verification = codes::start_code(cx, &mut tx, &wanted).await?;
         row.client_trust_id = Some(verification.id);
         row.updated_at = cx.now;
@@ -157,20 +175,18 @@ pub(super) async fn prepare(
     resource(cx, &mut tx, &row).await
 }
 
-/// Proves the address by the code, and completes the attempt: from then on the browser is known.
+/// Proves the address or number by the code, and completes the attempt: from then on the browser is known.
 ///
 /// # Errors
 /// 422 when it is wrong; 400 when it is spent or was never sent, and for other strategies; 403 for locked and banned users.
 pub(super) async fn attempt(cx: &Cx, id: &str, by: Strategy, code: &str) -> Result<SignInResource> {
-    if by != Strategy::EmailCode {
-        return Err(refuse::verification_strategy_invalid()
-            .at("strategy")
-            .into());
-    }
+    check_way(by)?;
     let outcome = usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
         let (mut held, mut row) = hold(cx, &mut tx, id, Status::NeedsClientTrust).await?;
         let user = owner(cx, &mut tx, &row).await?;
         let sent = row.client_trust_id.clone().ok_or_else(refuse::verification_missing)?;
+        let verification = verification_store::find(&mut tx, &sent).await?.filter(|v| v.strategy == by.word());
+        let target = verification.ok_or_else(refuse::verification_missing)?.target;
         match codes::attempt(cx, &mut tx, &sent, code, Some(&held.row.id)).await? {
             Outcome::Refused(refusal) => {
                 if refusal.code == "form_code_incorrect" {
@@ -179,6 +195,11 @@ pub(super) async fn attempt(cx: &Cx, id: &str, by: Strategy, code: &str) -> Resu
                 return Ok(Err(refusal));
             }
             Outcome::Verified => {}
+        }
+        // Between the code's going out and its coming back it can have become somebody else's.
+        let found = list::load(&mut tx, user).await?;
+        if !ways(cx, &row, &found).iter().any(|(_, to)| Some(to.as_str()) == target.as_deref()) {
+            return Err(refuse::verification_missing().into());
         }
         row.client_trust_at = Some(cx.now);
         let done = advance(cx, &mut tx, &mut held, &mut row).await?;

@@ -8,7 +8,7 @@ use crate::audit;
 use crate::cx::Cx;
 use crate::identifiers::contact::{Channel, Contact};
 use crate::sessions;
-use crate::strategies::Strategy;
+use crate::strategies::{Medium, Strategy};
 use crate::users;
 use crate::users::ops::failures::{self, Failure};
 use crate::users::ops::list;
@@ -40,57 +40,21 @@ struct Events {
 }
 
 fn events(strategy: Strategy) -> Events {
-    match strategy {
-        Strategy::PhoneCode | Strategy::ResetPasswordPhoneCode => Events {
+    if strategy.medium() == Some(Medium::Telephone) {
+        return Events {
             sent: "sign_in.phone_number.verification.code_sent",
             invalid: "sign_in.phone_number.verification.code_attempt_invalid",
             verified: "sign_in.phone_number.verified",
-        },
-        Strategy::EmailLink => Events {
-            sent: "sign_in.email_address.verification.link_sent",
-            invalid: "sign_in.email_address.verification.code_attempt_invalid",
-            verified: "sign_in.email_address.verified",
-        },
-        Strategy::EmailCode
-        | Strategy::ResetPasswordEmailCode
-        | Strategy::Password
-        | Strategy::Passkey
-        | Strategy::Totp
-        | Strategy::BackupCode
-        | Strategy::Web3Metamask
-        | Strategy::Web3Base
-        | Strategy::Web3CoinbaseWallet
-        | Strategy::Web3OkxWallet
-        | Strategy::Web3Solana
-        | Strategy::Ticket
-        | Strategy::TrustedDevice
-        | Strategy::Oauth(_) => Events {
-            sent: "sign_in.email_address.verification.code_sent",
-            invalid: "sign_in.email_address.verification.code_attempt_invalid",
-            verified: "sign_in.email_address.verified",
-        },
+        };
     }
-}
-
-/// The field that says where a code goes; `None` for strategies that send none.
-pub(super) fn target(strategy: Strategy) -> Option<&'static str> {
-    match strategy {
-        Strategy::EmailCode | Strategy::EmailLink | Strategy::ResetPasswordEmailCode => {
-            Some("email_address_id")
-        }
-        Strategy::PhoneCode | Strategy::ResetPasswordPhoneCode => Some("phone_number_id"),
-        Strategy::Password
-        | Strategy::Passkey
-        | Strategy::Totp
-        | Strategy::BackupCode
-        | Strategy::Web3Metamask
-        | Strategy::Web3Base
-        | Strategy::Web3CoinbaseWallet
-        | Strategy::Web3OkxWallet
-        | Strategy::Web3Solana
-        | Strategy::Ticket
-        | Strategy::TrustedDevice
-        | Strategy::Oauth(_) => None,
+    Events {
+        sent: if strategy == Strategy::EmailLink {
+            "sign_in.email_address.verification.link_sent"
+        } else {
+            "sign_in.email_address.verification.code_sent"
+        },
+        invalid: "sign_in.email_address.verification.code_attempt_invalid",
+        verified: "sign_in.email_address.verified",
     }
 }
 
@@ -150,11 +114,7 @@ pub(super) async fn prepare_code(
     };
     let offered = factors(cx, &known).iter().any(|f| matches!(f, Factor::Code { id, strategy, .. } if id == wanted.to && *strategy == wanted.strategy));
     if !offered {
-        let kind = if target(wanted.strategy) == Some("phone_number_id") {
-            "phone number"
-        } else {
-            "email address"
-        };
+        let kind = wanted.strategy.medium().map_or("factor", Medium::noun);
         return Err(refuse::resource_not_found(kind).into());
     }
     let real = found.as_ref().and_then(|f| {
@@ -245,24 +205,12 @@ pub(super) async fn prepare(
 /// The strategy signs in here at all.
 fn signs_in(cx: &Cx, strategy: Strategy) -> bool {
     let settings = &cx.instance.settings;
-    match strategy {
-        Strategy::EmailCode => settings.email_code_signs_in(),
-        Strategy::EmailLink => settings.email_link_signs_in(),
-        Strategy::PhoneCode => settings.phone_signs_in(),
-        Strategy::ResetPasswordEmailCode
-        | Strategy::ResetPasswordPhoneCode
-        | Strategy::Password
-        | Strategy::Passkey
-        | Strategy::Totp
-        | Strategy::BackupCode
-        | Strategy::Web3Metamask
-        | Strategy::Web3Base
-        | Strategy::Web3CoinbaseWallet
-        | Strategy::Web3OkxWallet
-        | Strategy::Web3Solana
-        | Strategy::Ticket
-        | Strategy::TrustedDevice
-        | Strategy::Oauth(_) => true,
+    // Whoever resets a password may by any medium that it was offered by.
+    match strategy.medium().filter(|_| !strategy.resets_password()) {
+        Some(Medium::Telephone) => settings.phone_signs_in(),
+        Some(Medium::Mail) if strategy == Strategy::EmailLink => settings.email_link_signs_in(),
+        Some(Medium::Mail) => settings.email_code_signs_in(),
+        None => true,
     }
 }
 

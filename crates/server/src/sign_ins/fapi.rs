@@ -18,7 +18,7 @@ use crate::identifiers::contact::Channel;
 use crate::route::{Call, Guard, Op, Reply};
 use crate::social::fapi::ways;
 use crate::social::native;
-use crate::strategies::{Proves, Strategy};
+use crate::strategies::{Medium, Proves, Strategy};
 use crate::trusted_devices::model::ALGORITHMS;
 use usher_http::form::{Field, flag, secret, text, word};
 use usher_types::error::codes as refuse;
@@ -58,7 +58,7 @@ const PREPARE: &[Field] = &[
 const PREPARE_SECOND: &[Field] = &[
     text("strategy", 64).required(),
     text("email_address_id", 80).about("The primary address when left out."),
-    text("phone_number_id", 80).about("The default number when left out."),
+    text("phone_number_id", 80).about("The default number, or the primary one, when left out."),
     word("channel", Channel::WORDS),
 ];
 const RESET: &[Field] = &[
@@ -235,7 +235,7 @@ async fn prepare(cx: &Cx, call: &Call) -> Result<Reply> {
         let given = call.form.text(name);
         given.ok_or_else(|| refuse::form_param_missing(name).at(name))
     };
-    if let Some(field) = code::target(strategy) {
+    if let Some(field) = strategy.medium().map(Medium::id_field) {
         let to = need(field)?;
         let sign_in = code::prepare(cx, id, strategy, to, channel(call), page(cx, call)?).await?;
         return envelope(cx, sign_in).await;
@@ -316,9 +316,13 @@ async fn prepare_second(cx: &Cx, call: &Call) -> Result<Reply> {
     let trust = client_trust::is_next(cx, id).await?;
     let word = call.form.text("strategy").unwrap_or_default();
     if trust {
-        let to = call.form.text("email_address_id");
         let by = known(Strategy::parse(word))?;
-        return envelope(cx, client_trust::prepare(cx, id, by, to).await?).await;
+        let to = by.medium().and_then(|m| call.form.text(m.id_field()));
+        return envelope(
+            cx,
+            client_trust::prepare(cx, id, by, to, channel(call)).await?,
+        )
+        .await;
     }
     let by = second_strategy(word)?;
     let to = call.form.text("phone_number_id");

@@ -247,7 +247,7 @@ pub async fn create(cx: &Cx, start: Start<'_>) -> Result<SignInResource> {
         let mut done = Done::default();
         if proved == Some(true) {
             done = finish(cx, &mut tx, &mut held, &mut row, Strategy::Password, Proves::First).await?;
-        } else if let (Some(strategy), Some(named)) = (start.strategy.filter(|s| code::target(*s).is_some()), &named) {
+        } else if let (Some(strategy), Some(named)) = (start.strategy.filter(|s| s.medium().is_some()), &named) {
             let to = code::given(cx, named, strategy).ok_or_else(refuse::strategy_for_user_invalid)?;
             let wanted = code::Wanted { strategy, to: &to, channel: start.channel, redirect_url: start.redirect_url };
             code::prepare_code(cx, &mut tx, &mut row, &wanted).await?;

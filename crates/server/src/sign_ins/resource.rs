@@ -5,7 +5,7 @@ use super::model::SignInRow;
 use super::wallet;
 use crate::cx::Cx;
 use crate::identifiers::resource::VerificationResource;
-use crate::strategies::{Proves, Strategy};
+use crate::strategies::{Medium, Proves, Strategy};
 use crate::users::ops::list::Found;
 use crate::users::resource::image_url;
 use crate::verifications::model::VerificationRow;
@@ -99,6 +99,15 @@ impl FactorResource {
             default: None,
         }
     }
+    /// The id of its address or number.
+    #[must_use]
+    pub(super) fn id(&self) -> Option<&str> {
+        let id = self
+            .email_address_id
+            .as_ref()
+            .or(self.phone_number_id.as_ref());
+        id.map(String::as_str)
+    }
     /// A code to an address or a number with this id.
     #[must_use]
     pub fn code(strategy: Strategy, id: &str, safe: &str, primary: bool) -> Self {
@@ -107,26 +116,11 @@ impl FactorResource {
             primary: Some(primary),
             ..Self::plain(strategy)
         };
-        match strategy {
-            Strategy::PhoneCode | Strategy::ResetPasswordPhoneCode => {
-                way.phone_number_id = Some(id.to_owned());
-                way.default = Some(false);
-            }
-            Strategy::EmailCode
-            | Strategy::EmailLink
-            | Strategy::ResetPasswordEmailCode
-            | Strategy::Password
-            | Strategy::Passkey
-            | Strategy::Totp
-            | Strategy::BackupCode
-            | Strategy::Web3Metamask
-            | Strategy::Web3Base
-            | Strategy::Web3CoinbaseWallet
-            | Strategy::Web3OkxWallet
-            | Strategy::Web3Solana
-            | Strategy::Ticket
-            | Strategy::TrustedDevice
-            | Strategy::Oauth(_) => way.email_address_id = Some(id.to_owned()),
+        if strategy.medium() == Some(Medium::Telephone) {
+            way.phone_number_id = Some(id.to_owned());
+            way.default = Some(false);
+        } else {
+            way.email_address_id = Some(id.to_owned());
         }
         way
     }

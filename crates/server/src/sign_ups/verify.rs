@@ -12,7 +12,7 @@ use crate::identifiers::contact::{Channel, Contact};
 use crate::identifiers::email::EmailAddress;
 use crate::identifiers::phones;
 use crate::identifiers::phones::number::PhoneNumber;
-use crate::strategies::Strategy;
+use crate::strategies::{Medium, Strategy};
 use crate::verifications::links::{Link, Purpose};
 use crate::verifications::ops::{self as codes, Code, Delivery, Outcome};
 use crate::verifications::store as verification_store;
@@ -33,23 +33,10 @@ pub(super) enum Proof {
 impl Proof {
     /// By the strategy that proves it.
     pub(super) fn by(strategy: Strategy) -> Result<Self, ApiError> {
-        match strategy {
-            Strategy::EmailCode | Strategy::EmailLink => Ok(Self::Email),
-            Strategy::PhoneCode => Ok(Self::Phone),
-            Strategy::Password
-            | Strategy::ResetPasswordEmailCode
-            | Strategy::ResetPasswordPhoneCode
-            | Strategy::Passkey
-            | Strategy::Totp
-            | Strategy::BackupCode
-            | Strategy::Web3Metamask
-            | Strategy::Web3Base
-            | Strategy::Web3CoinbaseWallet
-            | Strategy::Web3OkxWallet
-            | Strategy::Web3Solana
-            | Strategy::Ticket
-            | Strategy::TrustedDevice
-            | Strategy::Oauth(_) => Err(refuse::verification_strategy_invalid().at("strategy")),
+        match strategy.medium().filter(|_| !strategy.resets_password()) {
+            Some(Medium::Mail) => Ok(Self::Email),
+            Some(Medium::Telephone) => Ok(Self::Phone),
+            None => Err(refuse::verification_strategy_invalid().at("strategy")),
         }
     }
     fn field(self) -> &'static str {

@@ -136,6 +136,27 @@ impl Strategy {
         }
     }
 
+    /// What a message that proves it is sent to; `None` where none is sent.
+    #[must_use]
+    pub fn medium(self) -> Option<Medium> {
+        match self {
+            Self::EmailCode | Self::EmailLink | Self::ResetPasswordEmailCode => Some(Medium::Mail),
+            Self::PhoneCode | Self::ResetPasswordPhoneCode => Some(Medium::Telephone),
+            Self::Password
+            | Self::Passkey
+            | Self::Totp
+            | Self::BackupCode
+            | Self::Web3Metamask
+            | Self::Web3Base
+            | Self::Web3CoinbaseWallet
+            | Self::Web3OkxWallet
+            | Self::Web3Solana
+            | Self::Ticket
+            | Self::TrustedDevice
+            | Self::Oauth(_) => None,
+        }
+    }
+
     /// The `object` of its verification on the wire (contract fapi §8.4).
     #[must_use]
     pub fn verification_object(self) -> &'static str {
@@ -195,6 +216,34 @@ impl<'de> Deserialize<'de> for Strategy {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let word = String::deserialize(from)?;
         Self::parse(&word).ok_or_else(|| D::Error::custom(format!("{word:?} is no strategy")))
+    }
+}
+
+/// What messages are sent to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Medium {
+    /// An email address.
+    Mail,
+    /// A phone number.
+    Telephone,
+}
+
+impl Medium {
+    /// The field that names the address or number.
+    #[must_use]
+    pub fn id_field(self) -> &'static str {
+        match self {
+            Self::Mail => "email_address_id",
+            Self::Telephone => "phone_number_id",
+        }
+    }
+    /// What it is called in a refusal.
+    #[must_use]
+    pub fn noun(self) -> &'static str {
+        match self {
+            Self::Mail => "email address",
+            Self::Telephone => "phone number",
+        }
     }
 }
 

@@ -1,8 +1,10 @@
 //! A right password on a browser that nobody knows (contract fapi §8.5, bapi §6.5).
 use crate::answer::Answer;
 use crate::browser::{Browser, PASSWORD};
+use crate::phones;
 use crate::world::World;
 use serde_json::json;
+use usher_server::instances::settings::Presence;
 
 const ADA: &str = "ada@example.com";
 
@@ -149,6 +151,46 @@ both! {
         stranger.post("/v1/client", &[]).await.ok();
         world.unchanged(prepare(&stranger, &id, &[])).await.refused(404, "resource_not_found");
         world.unchanged(stranger.attempt_second(&id, "email_code", "123456")).await.refused(404, "resource_not_found");
+    }
+
+    async fn a_code_to_a_number_does_as_well_and_who_has_only_a_number_is_asked_too(world: World) {
+        world.phones_on().await;
+        world.settings(|s| { s.client_trust = true; s.attributes.email_address = Presence::On; }).await;
+        world.server().post("/v1/users", json!({ "phone_number": [phones::ADA], "password": PASSWORD })).await.ok();
+        let browser = world.browser();
+        let id = waiting(&browser, phones::ADA).await;
+        let shown = browser.get(&format!("/v1/client/sign_ins/{id}")).await.response();
+        let ways = shown["supported_second_factors"].as_array().unwrap();
+        assert_eq!(ways.len(), 1, "{shown}");
+        let number = ways[0]["phone_number_id"].as_str().unwrap().to_owned();
+        assert_eq!((&ways[0]["strategy"], &ways[0]["safe_identifier"], &ways[0]["primary"]), (&json!("phone_code"), &json!(phones::ADA), &json!(true)));
+        let prepare = async |form: &[(&str, &str)]| browser.post(&format!("/v1/client/sign_ins/{id}/prepare_second_factor"), form).await;
+        world.unchanged(prepare(&[("strategy", "email_code")])).await.refused(404, "resource_not_found");
+        world.unchanged(prepare(&[("strategy", "phone_code"), ("phone_number_id", "idn_x")])).await.refused(404, "resource_not_found");
+        world.unchanged(prepare(&[("strategy", "reset_password_phone_code"), ("phone_number_id", &number)])).await.refused(400, "verification_strategy_invalid strategy");
+        world.unchanged(browser.attempt_second(&id, "phone_code", "123456")).await.refused(400, "verification_missing");
+        prepare(&[("strategy", "phone_code"), ("phone_number_id", &number)]).await.ok();
+        let code = world.code(phones::ADA).await;
+        world.unchanged(browser.attempt_second(&id, "email_code", &code)).await.refused(400, "verification_missing");
+        browser.attempt_second(&id, "phone_code", if code == "000000" { "000001" } else { "000000" }).await.refused(422, "form_code_incorrect code");
+        let done = browser.attempt_second(&id, "phone_code", &code).await.response();
+        assert_eq!(done["status"], "complete", "{done}");
+        // From then on the browser is known.
+        browser.delete("/v1/client/sessions").await.ok();
+        assert_eq!(browser.sign_in_with_password(phones::ADA, PASSWORD).await.response()["status"], "complete");
+    }
+
+    async fn a_number_that_changed_hands_makes_no_browser_known(world: World) {
+        world.phones_on().await;
+        let ada = strict(&world).await;
+        let number = world.number_of(&ada.id, phones::ADA).await;
+        let browser = world.browser();
+        let id = waiting(&browser, ADA).await;
+        browser.post(&format!("/v1/client/sign_ins/{id}/prepare_second_factor"), &[("strategy", "phone_code")]).await.ok();
+        let code = world.code(phones::ADA).await;
+        world.server().delete(&format!("/v1/phone_numbers/{number}")).await.ok();
+        world.unchanged(browser.attempt_second(&id, "phone_code", &code)).await.refused(400, "verification_missing");
+        assert!(browser.session_ids().await.is_empty());
     }
 
     async fn a_wrong_password_says_nothing_of_it(world: World) {

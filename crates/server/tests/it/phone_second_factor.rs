@@ -201,13 +201,26 @@ both! {
         let path = format!("/v1/me/phone_numbers/{number}");
         world.server().patch(&format!("/v1/phone_numbers/{number}"), json!({ "reserved_for_second_factor": false })).await.ok();
         world.advance_minutes(11);
+        world.unchanged(ada.patch(&path, &[("reserved_for_second_factor", "true")])).await.refused(403, "session_reverification_required");
+        ada.verify(&session, "first_factor").await.ok();
+        ada.verify_step(&session, "prepare_first_factor", &[("strategy", "email_code"), ("email_address_id", &user.email_id)]).await.ok();
+        let code = world.code("ada@example.com").await;
+        ada.verify_step(&session, "attempt_first_factor", &[("strategy", "email_code"), ("code", &code)]).await.ok();
         ada.patch(&path, &[("reserved_for_second_factor", "true")]).await.ok();
-        world.unchanged(ada.delete(&path)).await.refused(403, "session_reverification_required");
-        world.unchanged(ada.patch(&path, &[("reserved_for_second_factor", "false")])).await.refused(403, "session_reverification_required");
         let more = world.number_of(&user.id, BOB).await;
-        world.unchanged(ada.patch(&format!("/v1/me/phone_numbers/{more}"), &[("reserved_for_second_factor", "true")])).await.refused(403, "session_reverification_required");
-        // A number that is none goes without.
-        ada.delete(&format!("/v1/me/phone_numbers/{more}")).await.ok();
+        let more = format!("/v1/me/phone_numbers/{more}");
+        // Whether the instance asks for proofs again or not.
+        for reverification in [true, false] {
+            world.settings(|s| s.reverification = reverification).await;
+            world.unchanged(ada.delete(&path)).await.refused(403, "session_reverification_required");
+            world.unchanged(ada.patch(&path, &[("reserved_for_second_factor", "false")])).await.refused(403, "session_reverification_required");
+            world.unchanged(ada.patch(&more, &[("reserved_for_second_factor", "true")])).await.refused(403, "session_reverification_required");
+            if reverification {
+                world.unchanged(ada.delete(&more)).await.refused(403, "session_reverification_required");
+            }
+        }
+        // Where it does not, a number that is none goes without.
+        ada.delete(&more).await.ok();
     }
 
     async fn an_operator_takes_it_away_with_the_rest(world: World) {

@@ -4,6 +4,7 @@ use crate::authenticator::Ceremony;
 use crate::authenticator::{Authenticator, UP};
 use crate::browser::{Browser, PASSWORD};
 use crate::passkeys::{ask, attempt, by_the_book};
+use crate::phones;
 use crate::tickets::redeem;
 use crate::world::World;
 use serde_json::{Value, json};
@@ -84,6 +85,27 @@ async fn sensitive(browser: &Browser, email_id: &str, other: &str) -> Vec<Answer
         browser
             .delete(&format!("/v1/me/email_addresses/{email_id}"))
             .await,
+        browser
+            .post("/v1/me/phone_numbers", &[("phone_number", phones::ADA)])
+            .await,
+        browser
+            .patch(
+                "/v1/me/phone_numbers/idn_x",
+                &[("reserved_for_second_factor", "true")],
+            )
+            .await,
+        browser.delete("/v1/me/phone_numbers/idn_x").await,
+        browser
+            .post(
+                "/v1/me/external_accounts",
+                &[
+                    ("strategy", "oauth_google"),
+                    ("redirect_url", "https://app.example.com/"),
+                ],
+            )
+            .await,
+        browser.delete("/v1/me/external_accounts/idn_x").await,
+        browser.delete("/v1/me/trusted_devices/td_x").await,
         browser.patch("/v1/me", &[("username", "ada_l")]).await,
         browser
             .patch("/v1/me", &[("primary_email_address_id", email_id)])
@@ -220,6 +242,55 @@ both! {
         assert_eq!(browser.verify_step(&session, "attempt_first_factor", &[("strategy", "email_code"), ("code", &code)]).await.response()["status"], "complete");
         assert_eq!(world.rows("SELECT failed_attempts FROM users", &[]).await, ["0"], "as after a sign-in");
         browser.verify(&session, "first_factor").await.ok();
+        world.unchanged(browser.verify_step(&session, "attempt_first_factor", &[("strategy", "email_code"), ("code", &code)])).await.refused(400, "verification_missing");
+    }
+
+    async fn a_code_to_a_number_proves_again_while_it_is_a_first_factor(world: World) {
+        world.phones_on().await;
+        world.settings(|s| s.attributes.phone_second_factor = true).await;
+        let (browser, ada, session) = ada_of_an_hour_ago(&world).await;
+        let number = world.number_of(&ada.id, phones::ADA).await;
+        let prepare = async |strategy: &str, field: &str, id: &str| browser.verify_step(&session, "prepare_first_factor", &[("strategy", strategy), (field, id)]).await;
+        let attempt = async |strategy: &str, code: &str| browser.verify_step(&session, "attempt_first_factor", &[("strategy", strategy), ("code", code)]).await;
+        let begun = browser.verify(&session, "first_factor").await.response();
+        let words: Vec<&str> = begun["supported_first_factors"].as_array().unwrap().iter().map(|f| f["strategy"].as_str().unwrap()).collect();
+        assert_eq!(words, ["password", "email_code", "phone_code"]);
+        let way = &begun["supported_first_factors"][2];
+        assert_eq!((&way["phone_number_id"], &way["safe_identifier"], &way["primary"]), (&json!(number), &json!(phones::ADA), &json!(true)));
+        world.unchanged(attempt("phone_code", "123456")).await.refused(400, "verification_missing");
+        world.unchanged(prepare("phone_code", "email_address_id", &ada.email_id)).await.refused(422, "form_param_missing phone_number_id");
+        for id in ["idn_x", &ada.email_id] {
+            world.unchanged(prepare("phone_code", "phone_number_id", id)).await.refused(404, "resource_not_found");
+        }
+        world.unchanged(prepare("email_code", "email_address_id", &number)).await.refused(404, "resource_not_found");
+        let by_app = [("strategy", "phone_code"), ("phone_number_id", number.as_str()), ("channel", "whatsapp")];
+        world.unchanged(browser.verify_step(&session, "prepare_first_factor", &by_app)).await.refused(422, "form_param_value_invalid channel");
+        prepare("phone_code", "phone_number_id", &number).await.ok();
+        world.unchanged(prepare("phone_code", "phone_number_id", &number)).await.refused(429, "verification_code_too_many_requests");
+        let code = world.code(phones::ADA).await;
+        world.unchanged(attempt("email_code", &code)).await.refused(400, "verification_missing");
+        attempt("phone_code", if code == "000000" { "000001" } else { "000000" }).await.refused(422, "form_code_incorrect code");
+        assert_eq!(world.rows("SELECT failed_attempts FROM users", &[]).await, ["1"]);
+        // Meanwhile it becomes the second factor, which is no first one.
+        let path = format!("/v1/phone_numbers/{number}");
+        world.server().patch(&path, json!({ "reserved_for_second_factor": true })).await.ok();
+        world.unchanged(attempt("phone_code", &code)).await.refused(400, "verification_missing");
+        world.unchanged(prepare("phone_code", "phone_number_id", &number)).await.refused(404, "resource_not_found");
+        world.server().patch(&path, json!({ "reserved_for_second_factor": false })).await.ok();
+        assert_eq!(attempt("phone_code", &code).await.response()["status"], "complete");
+        assert_eq!(browser.claims(&session).await["fva"], json!([0, -1]));
+        browser.delete(&format!("/v1/me/phone_numbers/{number}")).await.ok();
+    }
+
+    async fn an_address_that_is_gone_proves_nothing(world: World) {
+        let (browser, ada, session) = ada_of_an_hour_ago(&world).await;
+        let server = world.server();
+        let more = server.post("/v1/email_addresses", json!({ "user_id": ada.id, "email_address": "more@example.com", "verified": true })).await.ok();
+        browser.verify(&session, "first_factor").await.ok();
+        let form = [("strategy", "email_code"), ("email_address_id", more["id"].as_str().unwrap())];
+        browser.verify_step(&session, "prepare_first_factor", &form).await.ok();
+        let code = world.code("more@example.com").await;
+        server.delete(&format!("/v1/email_addresses/{}", more["id"].as_str().unwrap())).await.ok();
         world.unchanged(browser.verify_step(&session, "attempt_first_factor", &[("strategy", "email_code"), ("code", &code)])).await.refused(400, "verification_missing");
     }
 

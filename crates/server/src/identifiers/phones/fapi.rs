@@ -10,6 +10,7 @@ use crate::cx::Cx;
 use crate::handler;
 use crate::identifiers::contact::Channel;
 use crate::identifiers::resource::VerificationResource;
+use crate::reverifications::ops as reverifications;
 use crate::route::{Call, Guard, Op, Reply};
 use crate::sessions;
 use crate::strategies::Strategy;
@@ -132,7 +133,7 @@ async fn list(cx: &Cx, _: &Call) -> Result<Reply> {
 }
 
 async fn add(cx: &Cx, call: &Call) -> Result<Reply> {
-    let (_, user) = sessions::ops::acting_in_person(cx).await?;
+    let (_, user) = reverifications::acting(cx).await?;
     let param = "phone_number";
     let settings = &cx.instance.settings;
     if !settings.attributes.phone_number.enabled() {
@@ -163,7 +164,7 @@ async fn show(cx: &Cx, call: &Call) -> Result<Reply> {
 }
 
 async fn update(cx: &Cx, call: &Call) -> Result<Reply> {
-    let (session, user) = sessions::ops::acting_in_person(cx).await?;
+    let (session, user) = reverifications::acting(cx).await?;
     let row = own(cx, call).await?;
     sessions::ops::check_second_factor(&session, &user)?;
     let change = Change {
@@ -178,7 +179,7 @@ async fn update(cx: &Cx, call: &Call) -> Result<Reply> {
 }
 
 async fn delete(cx: &Cx, call: &Call) -> Result<Reply> {
-    let (session, user) = sessions::ops::acting_in_person(cx).await?;
+    let (session, user) = reverifications::acting(cx).await?;
     let row = own(cx, call).await?;
     if row.is_second_factor() {
         // What a session never proved it does not take away.
