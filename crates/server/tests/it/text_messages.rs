@@ -62,14 +62,15 @@ both! {
         let (browser, ada, _) = world.signed_in("ada@example.com").await;
         let server = world.server();
         let number = world.number_of(&ada.id, LATVIA).await;
-        let second = world.number_of(&ada.id, "+37120000001").await;
+        let bob = world.user_without_password("bob@example.com").await;
+        let second = world.number_of(&bob.id, "+37120000001").await;
         server.patch(&format!("/v1/phone_numbers/{second}"), json!({ "reserved_for_second_factor": true })).await.ok();
         let open = browser.post("/v1/me/phone_numbers", &[("phone_number", "+37120000002")]).await.response();
         let visitor = world.browser();
         let sign_up = visitor.start_sign_up(&[("phone_number", "+37120000003")]).await;
         let half = world.browser();
         world.advance_secs(31);
-        let half_id = half.half_signed_in("ada@example.com").await;
+        let half_id = half.half_signed_in("bob@example.com").await;
         server.patch("/v1/instance/communication", json!({ "blocked_country_codes": ["LV"] })).await.ok();
         let before = world.count("messages").await;
         let fresh = world.browser();
