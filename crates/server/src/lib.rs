@@ -4,6 +4,7 @@
 
 pub mod access;
 pub mod agents;
+pub mod answers;
 pub mod app;
 pub mod audit;
 pub mod captcha;

@@ -1,6 +1,7 @@
 //! Allow-list, block-list and restrictions, for the operator's servers (contract bapi §2.11, §2.12).
 use super::model::{List, ListedRow};
 use super::{ops, store};
+use crate::answers::{self, Deleted, Page, Window};
 use crate::cx::Cx;
 use crate::handler;
 use crate::instances;
@@ -8,18 +9,9 @@ use crate::instances::settings::Restrictions;
 use crate::route::{Call, Op, Reply};
 use schemars::JsonSchema;
 use serde::Serialize;
-use usher_http::form::{Field, flag, int, text};
+use usher_http::form::{Field, flag, text};
 use usher_types::{Fault, Result};
 
-const PAGE: &[Field] = &[
-    flag("paginated")
-        .query()
-        .about("Answer `{data, total_count}` instead of an array."),
-    int("limit", 1, 500)
-        .query()
-        .about("Entries at most; 10 when left out."),
-    int("offset", 0, i64::MAX).query(),
-];
 const ALLOW: &[Field] = &[
     text("identifier", 320)
         .required()
@@ -48,8 +40,8 @@ pub const OPS: &[Op] = &[
         "ListAllowlistIdentifiers",
         handler!(get_allowed),
     )
-    .fields(PAGE)
-    .answers::<AllowlistIdentifiers>(),
+    .fields(answers::WINDOW)
+    .answers::<answers::List<ListedIdentifier>>(),
     Op::bapi(
         "POST",
         "/v1/allowlist_identifiers",
@@ -64,14 +56,14 @@ pub const OPS: &[Op] = &[
         "DeleteAllowlistIdentifier",
         handler!(unallow),
     )
-    .answers::<DeletedIdentifier>(),
+    .answers::<Deleted>(),
     Op::bapi(
         "GET",
         "/v1/blocklist_identifiers",
         "ListBlocklistIdentifiers",
         handler!(get_blocked),
     )
-    .answers::<BlocklistIdentifiers>(),
+    .answers::<Page<ListedIdentifier>>(),
     Op::bapi(
         "POST",
         "/v1/blocklist_identifiers",
@@ -86,7 +78,7 @@ pub const OPS: &[Op] = &[
         "DeleteBlocklistIdentifier",
         handler!(unblock),
     )
-    .answers::<DeletedIdentifier>(),
+    .answers::<Deleted>(),
     Op::bapi(
         "PATCH",
         "/v1/instance/restrictions",
@@ -135,44 +127,6 @@ impl ListedIdentifier {
     }
 }
 
-/// The allow-list.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-#[serde(untagged)]
-#[schemars(rename = "AllowlistIdentifiers")]
-pub enum AllowlistIdentifiers {
-    /// Newest first.
-    Plain(Vec<ListedIdentifier>),
-    /// With `paginated=true`.
-    Paginated {
-        /// Newest first.
-        data: Vec<ListedIdentifier>,
-        /// How many there are.
-        total_count: i64,
-    },
-}
-
-/// The block-list.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-#[schemars(rename = "BlocklistIdentifiers")]
-pub struct BlocklistIdentifiers {
-    /// All of them, newest first.
-    pub data: Vec<ListedIdentifier>,
-    /// How many there are.
-    pub total_count: i64,
-}
-
-/// An entry that is gone.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-#[schemars(rename = "DeletedIdentifier")]
-pub struct DeletedIdentifier {
-    /// `allowlist_identifier` or `blocklist_identifier`.
-    pub object: &'static str,
-    /// Its id.
-    pub id: String,
-    /// True.
-    pub deleted: bool,
-}
-
 /// Who may not join.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(rename = "InstanceRestrictions")]
@@ -184,38 +138,26 @@ pub struct InstanceRestrictions {
     pub restrictions: Restrictions,
 }
 
-async fn page(
-    cx: &Cx,
-    list: List,
-    limit: i64,
-    offset: i64,
-) -> Result<(Vec<ListedIdentifier>, i64)> {
-    let mut tx = cx.read().await?;
-    let rows = store::page(&mut tx, list, limit, offset).await?;
-    let data = rows
-        .iter()
-        .map(|r| ListedIdentifier::new(list, r))
-        .collect();
-    Ok((data, store::count(&mut tx, list).await?))
-}
-
 async fn get_allowed(cx: &Cx, call: &Call) -> Result<Reply> {
-    let form = &call.form;
-    let (limit, offset) = (
-        form.int("limit").unwrap_or(10),
-        form.int("offset").unwrap_or(0),
-    );
-    let (data, total_count) = page(cx, List::Allow, limit, offset).await?;
-    Reply::json(&if form.flag("paginated") == Some(true) {
-        AllowlistIdentifiers::Paginated { data, total_count }
-    } else {
-        AllowlistIdentifiers::Plain(data)
-    })
+    let window = Window::read(&call.form);
+    let mut tx = cx.read().await?;
+    let rows = store::page(&mut tx, List::Allow, window.limit, window.offset).await?;
+    let show = |row| ListedIdentifier::new(List::Allow, row);
+    let data = rows.iter().map(show).collect();
+    window
+        .answer(data, store::count(&mut tx, List::Allow))
+        .await
 }
 
+/// The whole list, and its size.
 async fn get_blocked(cx: &Cx, _: &Call) -> Result<Reply> {
-    let (data, total_count) = page(cx, List::Block, i64::MAX, 0).await?;
-    Reply::json(&BlocklistIdentifiers { data, total_count })
+    let mut tx = cx.read().await?;
+    let rows = store::page(&mut tx, List::Block, i64::MAX, 0).await?;
+    let show = |row| ListedIdentifier::new(List::Block, row);
+    Reply::json(&Page {
+        data: rows.iter().map(show).collect(),
+        total_count: store::count(&mut tx, List::Block).await?,
+    })
 }
 
 async fn add(cx: &Cx, call: &Call, list: List) -> Result<Reply> {
@@ -226,11 +168,7 @@ async fn add(cx: &Cx, call: &Call, list: List) -> Result<Reply> {
 async fn remove(cx: &Cx, call: &Call, list: List) -> Result<Reply> {
     let id = call.param("identifier_id");
     ops::remove(cx, list, id).await?;
-    Reply::json(&DeletedIdentifier {
-        object: list.object(),
-        id: id.to_owned(),
-        deleted: true,
-    })
+    Reply::json(&Deleted::new(list.object(), id.to_owned()))
 }
 
 async fn allow(cx: &Cx, call: &Call) -> Result<Reply> {

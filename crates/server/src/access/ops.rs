@@ -72,22 +72,7 @@ pub async fn check(cx: &Cx, tx: &mut Tx, address: &EmailAddress, door: Door) -> 
 /// # Errors
 /// 403 `not_allowed_access`; the database's.
 pub async fn check_wallet(cx: &Cx, tx: &mut Tx, wallet: &Wallet, door: Door) -> Result<()> {
-    let r = &cx.instance.settings.restrictions;
-    if door == Door::SignIn && r.allowlist_blocklist_disabled_on_sign_in {
-        return Ok(());
-    }
-    let entry = [wallet.normal()];
-    let refused = if allowlist_counts(cx) {
-        !store::lists_any(tx, List::Allow, &entry).await?
-    } else {
-        r.blocklist && store::lists_any(tx, List::Block, &entry).await?
-    };
-    if refused {
-        return Err(refuse::not_allowed_access()
-            .with("identifiers", vec![wallet.as_str()])
-            .into());
-    }
-    Ok(())
+    check_lists(cx, tx, &wallet.normal(), wallet.as_str(), door).await
 }
 
 /// The same verdict on a phone number.
@@ -95,11 +80,16 @@ pub async fn check_wallet(cx: &Cx, tx: &mut Tx, wallet: &Wallet, door: Door) -> 
 /// # Errors
 /// 403 `not_allowed_access`; the database's.
 pub async fn check_number(cx: &Cx, tx: &mut Tx, number: &PhoneNumber, door: Door) -> Result<()> {
+    check_lists(cx, tx, number.as_str(), number.as_str(), door).await
+}
+
+/// What stands on the lists as one entry: by its one form, told as it is shown.
+async fn check_lists(cx: &Cx, tx: &mut Tx, form: &str, shown: &str, door: Door) -> Result<()> {
     let r = &cx.instance.settings.restrictions;
     if door == Door::SignIn && r.allowlist_blocklist_disabled_on_sign_in {
         return Ok(());
     }
-    let entry = [number.as_str().to_owned()];
+    let entry = [form.to_owned()];
     let refused = if allowlist_counts(cx) {
         !store::lists_any(tx, List::Allow, &entry).await?
     } else {
@@ -107,7 +97,7 @@ pub async fn check_number(cx: &Cx, tx: &mut Tx, number: &PhoneNumber, door: Door
     };
     if refused {
         return Err(refuse::not_allowed_access()
-            .with("identifiers", vec![number.as_str()])
+            .with("identifiers", vec![shown])
             .into());
     }
     Ok(())

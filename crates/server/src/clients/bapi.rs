@@ -1,26 +1,18 @@
 //! Clients, for the operator's servers (contract bapi §2.3).
 use super::resource::ServerClient;
 use super::{handshake, store};
+use crate::answers::{self, List, Window};
 use crate::cx::Cx;
 use crate::handler;
 use crate::route::{Call, Op, Reply};
 use crate::sessions;
 use schemars::JsonSchema;
 use serde::Serialize;
-use usher_http::form::{Field, flag, int, secret};
+use usher_http::form::{Field, secret};
 use usher_types::Result;
 use usher_types::error::codes as refuse;
 use usher_types::id::ClientId;
 
-const LIST: &[Field] = &[
-    flag("paginated")
-        .query()
-        .about("Answer `{data, total_count}` instead of an array."),
-    int("limit", 1, 500)
-        .query()
-        .about("Clients at most; 10 when left out."),
-    int("offset", 0, i64::MAX).query(),
-];
 const VERIFY: &[Field] = &[secret("token", 16_384)
     .required()
     .about("A session token of the client.")];
@@ -32,8 +24,8 @@ const PAYLOAD: &[Field] = &[secret("nonce", 256)
 /// What is served.
 pub const OPS: &[Op] = &[
     Op::bapi("GET", "/v1/clients", "GetClientList", handler!(get_list))
-        .fields(LIST)
-        .answers::<ClientList>(),
+        .fields(answers::WINDOW)
+        .answers::<List<ServerClient>>(),
     Op::bapi("GET", "/v1/clients/{client_id}", "GetClient", handler!(get))
         .answers::<ServerClient>(),
     Op::bapi(
@@ -55,22 +47,6 @@ pub const OPS: &[Op] = &[
     .answers::<HandshakePayload>(),
 ];
 
-/// Clients: an array, or a page.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-#[serde(untagged)]
-#[schemars(rename = "ServerClientList")]
-pub enum ClientList {
-    /// Newest first.
-    Plain(Vec<ServerClient>),
-    /// With `paginated=true`.
-    Paginated {
-        /// Newest first.
-        data: Vec<ServerClient>,
-        /// How many there are.
-        total_count: i64,
-    },
-}
-
 /// What a handshake leaves for the application's host.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(rename = "HandshakePayload")]
@@ -80,20 +56,13 @@ pub struct HandshakePayload {
 }
 
 async fn get_list(cx: &Cx, call: &Call) -> Result<Reply> {
-    let (limit, offset) = (
-        call.form.int("limit").unwrap_or(10),
-        call.form.int("offset").unwrap_or(0),
-    );
+    let window = Window::read(&call.form);
     let mut tx = cx.read().await?;
     let mut data = Vec::new();
-    for row in store::list(&mut tx, limit, offset).await? {
+    for row in store::list(&mut tx, window.limit, window.offset).await? {
         data.push(ServerClient::load(cx, &mut tx, &row).await?);
     }
-    if call.form.flag("paginated") != Some(true) {
-        return Reply::json(&ClientList::Plain(data));
-    }
-    let total_count = store::count(&mut tx).await?;
-    Reply::json(&ClientList::Paginated { data, total_count })
+    window.answer(data, store::count(&mut tx)).await
 }
 
 async fn load(cx: &Cx, id: &ClientId) -> Result<Reply> {

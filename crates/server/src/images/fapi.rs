@@ -1,5 +1,6 @@
 //! `/v1/me/profile_image` (contract fapi §3.2, §8.4).
 use super::{ops, upload};
+use crate::answers::Deleted;
 use crate::clients::fapi::envelope;
 use crate::cx::Cx;
 use crate::handler;
@@ -28,7 +29,7 @@ pub const OPS: &[Op] = &[
         Guard::SignedIn,
         handler!(remove),
     )
-    .envelopes::<DeletedImage>(),
+    .envelopes::<Deleted>(),
 ];
 
 /// An image.
@@ -43,18 +44,6 @@ pub struct ImageResource {
     pub name: String,
     /// Where it is.
     pub public_url: String,
-}
-
-/// An image that is gone.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-#[schemars(rename = "DeletedImage")]
-pub struct DeletedImage {
-    /// `image`.
-    pub object: &'static str,
-    /// `img_…`.
-    pub id: String,
-    /// True.
-    pub deleted: bool,
 }
 
 async fn set(cx: &Cx, call: &Call) -> Result<Reply> {
@@ -73,10 +62,5 @@ async fn set(cx: &Cx, call: &Call) -> Result<Reply> {
 async fn remove(cx: &Cx, _: &Call) -> Result<Reply> {
     let (_, user) = sessions::ops::acting(cx).await?;
     let id = ops::remove(cx, &user.id).await?;
-    let gone = DeletedImage {
-        object: "image",
-        id,
-        deleted: true,
-    };
-    envelope(cx, gone).await
+    envelope(cx, Deleted::new("image", id)).await
 }

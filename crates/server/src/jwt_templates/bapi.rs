@@ -2,6 +2,7 @@
 use super::model::{CLAIMS_BYTES, TemplateRow};
 use super::ops::{self, Wanted};
 use super::store;
+use crate::answers::{self, Deleted, List, Window};
 use crate::cx::Cx;
 use crate::handler;
 use crate::route::{Call, Op, Reply};
@@ -15,15 +16,6 @@ use usher_types::error::codes as refuse;
 use usher_types::id::SessionId;
 use usher_types::{Fault, Result};
 
-const PAGE: &[Field] = &[
-    flag("paginated")
-        .query()
-        .about("Answer `{data, total_count}` instead of an array."),
-    int("limit", 1, 500)
-        .query()
-        .about("Templates at most; 10 when left out."),
-    int("offset", 0, i64::MAX).query(),
-];
 const TEMPLATE: &[Field] = &[
     text("name", 64)
         .required()
@@ -49,8 +41,8 @@ pub const OPS: &[Op] = &[
         "ListJWTTemplates",
         handler!(get_list),
     )
-    .fields(PAGE)
-    .answers::<JwtTemplates>(),
+    .fields(answers::WINDOW)
+    .answers::<List<JwtTemplate>>(),
     Op::bapi(
         "POST",
         "/v1/jwt_templates",
@@ -80,7 +72,7 @@ pub const OPS: &[Op] = &[
         "DeleteJWTTemplate",
         handler!(delete),
     )
-    .answers::<DeletedTemplate>(),
+    .answers::<Deleted>(),
     Op::bapi(
         "POST",
         "/v1/sessions/{session_id}/tokens/{template_name}",
@@ -135,51 +127,15 @@ impl JwtTemplate {
     }
 }
 
-/// Templates: an array, or a page.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-#[serde(untagged)]
-#[schemars(rename = "JWTTemplates")]
-pub enum JwtTemplates {
-    /// Newest first.
-    Plain(Vec<JwtTemplate>),
-    /// With `paginated=true`.
-    Paginated {
-        /// Newest first.
-        data: Vec<JwtTemplate>,
-        /// How many there are.
-        total_count: i64,
-    },
-}
-
-/// A template that is gone.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-#[schemars(rename = "DeletedJWTTemplate")]
-pub struct DeletedTemplate {
-    /// `jwt_template`.
-    pub object: &'static str,
-    /// Its id.
-    pub id: String,
-    /// True.
-    pub deleted: bool,
-}
-
 async fn get_list(cx: &Cx, call: &Call) -> Result<Reply> {
-    let form = &call.form;
-    let (limit, offset) = (
-        form.int("limit").unwrap_or(10),
-        form.int("offset").unwrap_or(0),
-    );
+    let window = Window::read(&call.form);
     let mut tx = cx.read().await?;
-    let rows = store::page(&mut tx, limit, offset).await?;
+    let rows = store::page(&mut tx, window.limit, window.offset).await?;
     let data = rows
         .iter()
         .map(JwtTemplate::new)
         .collect::<Result<Vec<_>>>()?;
-    if form.flag("paginated") != Some(true) {
-        return Reply::json(&JwtTemplates::Plain(data));
-    }
-    let total_count = store::count(&mut tx).await?;
-    Reply::json(&JwtTemplates::Paginated { data, total_count })
+    window.answer(data, store::count(&mut tx)).await
 }
 
 /// The fields of a template. Name and claims are demanded, by an update too.
@@ -216,11 +172,7 @@ async fn patch(cx: &Cx, call: &Call) -> Result<Reply> {
 async fn delete(cx: &Cx, call: &Call) -> Result<Reply> {
     let id = call.param("template_id");
     ops::remove(cx, id).await?;
-    Reply::json(&DeletedTemplate {
-        object: "jwt_template",
-        id: id.to_owned(),
-        deleted: true,
-    })
+    Reply::json(&Deleted::new("jwt_template", id.to_owned()))
 }
 
 /// A token for a live session of a user who is not banned.

@@ -2,6 +2,7 @@
 use super::model::PasskeyRow;
 use super::ops;
 use super::resource::PasskeyResource;
+use crate::answers::Deleted;
 use crate::clients::fapi::envelope;
 use crate::cx::Cx;
 use crate::handler;
@@ -11,7 +12,6 @@ use crate::sessions;
 use crate::users::model::UserRow;
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::json;
 use usher_http::form::{Field, text, word};
 use usher_types::Result;
 
@@ -130,10 +130,7 @@ async fn delete(cx: &Cx, call: &Call) -> Result<Reply> {
     reverified(cx).await?;
     let row = own(cx, call).await?;
     ops::remove(cx, &row.user_id, &row.id).await?;
-    let client = crate::clients::resource::current(cx).await?;
-    Reply::json(
-        &json!({ "response": { "object": "passkey", "id": row.id, "deleted": true }, "client": client }),
-    )
+    envelope(cx, Deleted::new("passkey", row.id)).await
 }
 
 async fn attempt(cx: &Cx, call: &Call) -> Result<Reply> {

@@ -1,24 +1,16 @@
 //! `/v1/redirect_urls`, for the operator's servers (contract bapi §2.12).
 use super::model::RedirectUrlRow;
 use super::{ops, store};
+use crate::answers::{self, Deleted, List, Window};
 use crate::cx::Cx;
 use crate::handler;
 use crate::route::{Call, Op, Reply};
 use schemars::JsonSchema;
 use serde::Serialize;
-use usher_http::form::{Field, flag, int, text};
+use usher_http::form::{Field, text};
 use usher_types::Result;
 use usher_types::error::codes as refuse;
 
-const PAGE: &[Field] = &[
-    flag("paginated")
-        .query()
-        .about("Answer `{data, total_count}` instead of an array."),
-    int("limit", 1, 500)
-        .query()
-        .about("URLs at most; 10 when left out."),
-    int("offset", 0, i64::MAX).query(),
-];
 const URL: &[Field] = &[text("url", 2048).required().about(
     "A whole URL: https, or the custom scheme of a native application; http for this machine only.",
 )];
@@ -31,8 +23,8 @@ pub const OPS: &[Op] = &[
         "ListRedirectURLs",
         handler!(get_list),
     )
-    .fields(PAGE)
-    .answers::<RedirectUrls>(),
+    .fields(answers::WINDOW)
+    .answers::<List<RedirectUrl>>(),
     Op::bapi(
         "POST",
         "/v1/redirect_urls",
@@ -54,7 +46,7 @@ pub const OPS: &[Op] = &[
         "DeleteRedirectURL",
         handler!(delete),
     )
-    .answers::<DeletedRedirectUrl>(),
+    .answers::<Deleted>(),
 ];
 
 /// An allowed redirect target.
@@ -85,48 +77,12 @@ impl RedirectUrl {
     }
 }
 
-/// Redirect URLs: an array, or a page.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-#[serde(untagged)]
-#[schemars(rename = "RedirectURLs")]
-pub enum RedirectUrls {
-    /// Newest first.
-    Plain(Vec<RedirectUrl>),
-    /// With `paginated=true`.
-    Paginated {
-        /// Newest first.
-        data: Vec<RedirectUrl>,
-        /// How many there are.
-        total_count: i64,
-    },
-}
-
-/// A redirect URL that is gone.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-#[schemars(rename = "DeletedRedirectURL")]
-pub struct DeletedRedirectUrl {
-    /// `redirect_url`.
-    pub object: &'static str,
-    /// Its id.
-    pub id: String,
-    /// True.
-    pub deleted: bool,
-}
-
 async fn get_list(cx: &Cx, call: &Call) -> Result<Reply> {
-    let form = &call.form;
-    let (limit, offset) = (
-        form.int("limit").unwrap_or(10),
-        form.int("offset").unwrap_or(0),
-    );
+    let window = Window::read(&call.form);
     let mut tx = cx.read().await?;
-    let rows = store::page(&mut tx, limit, offset).await?;
+    let rows = store::page(&mut tx, window.limit, window.offset).await?;
     let data = rows.iter().map(RedirectUrl::new).collect();
-    if form.flag("paginated") != Some(true) {
-        return Reply::json(&RedirectUrls::Plain(data));
-    }
-    let total_count = store::count(&mut tx).await?;
-    Reply::json(&RedirectUrls::Paginated { data, total_count })
+    window.answer(data, store::count(&mut tx)).await
 }
 
 async fn post(cx: &Cx, call: &Call) -> Result<Reply> {
@@ -143,9 +99,5 @@ async fn get(cx: &Cx, call: &Call) -> Result<Reply> {
 async fn delete(cx: &Cx, call: &Call) -> Result<Reply> {
     let id = call.param("redirect_url_id");
     ops::remove(cx, id).await?;
-    Reply::json(&DeletedRedirectUrl {
-        object: "redirect_url",
-        id: id.to_owned(),
-        deleted: true,
-    })
+    Reply::json(&Deleted::new("redirect_url", id.to_owned()))
 }

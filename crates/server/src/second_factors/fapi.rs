@@ -1,13 +1,13 @@
 //! `/v1/me/totp` and `/v1/me/backup_codes` (contract fapi §8.3).
 use super::ops;
 use super::resource::{BackupCodesResource, TotpResource};
+use crate::answers::Deleted;
 use crate::clients::fapi::envelope;
 use crate::cx::Cx;
 use crate::handler;
 use crate::reverifications::ops as reverifications;
 use crate::route::{Call, Guard, Op, Reply};
 use crate::sessions;
-use serde_json::json;
 use usher_http::form::{Field, text};
 use usher_types::Result;
 
@@ -65,10 +65,7 @@ async fn delete(cx: &Cx, _: &Call) -> Result<Reply> {
     let (session, user) = reverifications::acting(cx).await?;
     sessions::ops::check_second_factor(&session, &user)?;
     let id = ops::remove_totp(cx, &user).await?;
-    let client = crate::clients::resource::current(cx).await?;
-    Reply::json(
-        &json!({ "response": { "object": "totp", "id": id, "deleted": true }, "client": client }),
-    )
+    envelope(cx, Deleted::new("totp", id)).await
 }
 
 async fn renew_backup_codes(cx: &Cx, _: &Call) -> Result<Reply> {

@@ -7,6 +7,7 @@ use super::model::{STATUSES, SessionRow};
 use super::ops;
 use super::resource::{ServerSession, TokenResource};
 use super::tasks::Proof;
+use crate::answers::{self, List, Window};
 use crate::audit::{self, Event};
 use crate::cx::Cx;
 use crate::handler;
@@ -16,7 +17,7 @@ use refresh::{Answer, Refresh};
 use schemars::JsonSchema;
 use serde::Serialize;
 use usher_crypto::digest;
-use usher_http::form::{Field, flag, int, object, secret, text, word};
+use usher_http::form::{Field, int, object, secret, text, word};
 use usher_types::error::codes as refuse;
 use usher_types::id::SessionId;
 use usher_types::{Error, Result};
@@ -32,13 +33,9 @@ const LIST: &[Field] = &[
     word("status", STATUSES)
         .query()
         .about("The status as it is now."),
-    flag("paginated")
-        .query()
-        .about("Answer `{data, total_count}` instead of an array."),
-    int("limit", 1, 500)
-        .query()
-        .about("Sessions at most; 10 when left out."),
-    int("offset", 0, i64::MAX).query(),
+    answers::PAGINATED,
+    answers::LIMIT,
+    answers::OFFSET,
 ];
 const CREATE: &[Field] = &[
     text("user_id", 80).required(),
@@ -70,7 +67,7 @@ const REFRESH: &[Field] = &[
 pub const OPS: &[Op] = &[
     Op::bapi("GET", "/v1/sessions", "GetSessionList", handler!(get_list))
         .fields(LIST)
-        .answers::<SessionList>(),
+        .answers::<List<ServerSession>>(),
     Op::bapi("POST", "/v1/sessions", "createSession", handler!(post))
         .fields(CREATE)
         .answers::<ServerSession>(),
@@ -122,22 +119,6 @@ pub const OPS: &[Op] = &[
     .answers::<TestingToken>(),
 ];
 
-/// Sessions: an array, or a page.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-#[serde(untagged)]
-#[schemars(rename = "ServerSessionList")]
-pub enum SessionList {
-    /// Newest first.
-    Plain(Vec<ServerSession>),
-    /// With `paginated=true`.
-    Paginated {
-        /// Newest first.
-        data: Vec<ServerSession>,
-        /// How many fit.
-        total_count: i64,
-    },
-}
-
 /// What a refresh gives.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(untagged)]
@@ -184,26 +165,20 @@ async fn get_list(cx: &Cx, call: &Call) -> Result<Reply> {
         user: form.text("user_id"),
         status: form.text("status"),
     };
-    let (limit, offset) = (
-        form.int("limit").unwrap_or(10),
-        form.int("offset").unwrap_or(0),
-    );
+    let window = Window::read(form);
     let mut tx = cx.read().await?;
     let rows = store::list(
         &mut tx,
         &filter,
         cx.now,
         &cx.instance.settings,
-        limit,
-        offset,
+        window.limit,
+        window.offset,
     )
     .await?;
     let data = rows.iter().map(|s| ServerSession::new(s, cx)).collect();
-    if form.flag("paginated") != Some(true) {
-        return Reply::json(&SessionList::Plain(data));
-    }
-    let total_count = store::count(&mut tx, &filter, cx.now, &cx.instance.settings).await?;
-    Reply::json(&SessionList::Paginated { data, total_count })
+    let total = store::count(&mut tx, &filter, cx.now, &cx.instance.settings);
+    window.answer(data, total).await
 }
 
 async fn post(cx: &Cx, call: &Call) -> Result<Reply> {

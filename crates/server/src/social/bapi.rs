@@ -1,21 +1,15 @@
 //! Accounts elsewhere, for the operator's servers (contract bapi §2.1).
 use super::connect;
 use super::tokens::{self, Access};
+use crate::answers::{self, Deleted, List, Window};
 use crate::cx::Cx;
 use crate::handler;
 use crate::route::{Call, Op, Reply};
 use crate::users::ops::list;
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::{Map, Value, json};
-use usher_http::form::{Field, flag, int};
+use serde_json::{Map, Value};
 use usher_types::Result;
-
-const PAGE: &[Field] = &[
-    flag("paginated").query(),
-    int("limit", 1, 500).query(),
-    int("offset", 0, i64::MAX).query(),
-];
 
 /// What is served.
 pub const OPS: &[Op] = &[
@@ -25,15 +19,15 @@ pub const OPS: &[Op] = &[
         "GetOAuthAccessToken",
         handler!(access_tokens),
     )
-    .fields(PAGE)
-    .answers::<Vec<AccessTokenResource>>(),
+    .fields(answers::WINDOW)
+    .answers::<List<AccessTokenResource>>(),
     Op::bapi(
         "DELETE",
         "/v1/users/{user_id}/external_accounts/{external_account_id}",
         "DeleteExternalAccount",
         handler!(delete),
     )
-    .answers::<DeletedAccount>(),
+    .answers::<Deleted>(),
 ];
 
 /// An access token of a user's account.
@@ -63,18 +57,6 @@ pub struct AccessTokenResource {
     pub id_token: Option<String>,
 }
 
-/// An account that is gone.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-#[schemars(rename = "DeletedExternalAccount")]
-pub struct DeletedAccount {
-    /// `external_account`.
-    pub object: &'static str,
-    /// `eac_…`.
-    pub id: String,
-    /// True.
-    pub deleted: bool,
-}
-
 fn shown(access: Access) -> AccessTokenResource {
     let row = access.row;
     AccessTokenResource {
@@ -97,31 +79,11 @@ fn shown(access: Access) -> AccessTokenResource {
 
 async fn access_tokens(cx: &Cx, call: &Call) -> Result<Reply> {
     let all = tokens::of_user(cx, call.param("user_id"), call.param("provider")).await?;
-    let total = all.len();
-    let count = |name: &str, default: usize| {
-        call.form
-            .int(name)
-            .and_then(|n| usize::try_from(n).ok())
-            .unwrap_or(default)
-    };
-    let page: Vec<AccessTokenResource> = all
-        .into_iter()
-        .skip(count("offset", 0))
-        .take(count("limit", 10))
-        .map(shown)
-        .collect();
-    if call.form.flag("paginated") == Some(true) {
-        return Reply::json(&json!({ "data": page, "total_count": total }));
-    }
-    Reply::json(&page)
+    Window::read(&call.form).of(all, shown).await
 }
 
 async fn delete(cx: &Cx, call: &Call) -> Result<Reply> {
     let id = list::parse_id(call.param("user_id"))?;
     let gone = connect::remove(cx, &id, call.param("external_account_id")).await?;
-    Reply::json(&DeletedAccount {
-        object: "external_account",
-        id: gone.id.into(),
-        deleted: true,
-    })
+    Reply::json(&Deleted::new("external_account", gone.id))
 }

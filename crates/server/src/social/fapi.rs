@@ -2,6 +2,7 @@
 use super::connect;
 use super::ops::{self, Given, Ways};
 use super::resource::ExternalAccountResource;
+use crate::answers::Deleted;
 use crate::clients::fapi::envelope;
 use crate::clients::handshake::redirect_target;
 use crate::cx::Cx;
@@ -10,8 +11,6 @@ use crate::reverifications::ops as reverifications;
 use crate::route::{Call, Guard, Op, Reply};
 use crate::sessions;
 use crate::users::resource::UserResource;
-use schemars::JsonSchema;
-use serde::Serialize;
 use usher_http::form::{Field, Form, text, texts};
 use usher_http::percent;
 use usher_types::error::codes as refuse;
@@ -106,18 +105,6 @@ pub const OPS: &[Op] = &[
     .envelopes::<UserResource>(),
 ];
 
-/// An account that is gone.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-#[schemars(rename = "DeletedExternalAccount")]
-pub struct Deleted {
-    /// `external_account`.
-    pub object: &'static str,
-    /// `eac_…`.
-    pub id: String,
-    /// True.
-    pub deleted: bool,
-}
-
 /// What a caller asks of a trip; addresses lead to this instance's places only.
 ///
 /// # Errors
@@ -211,11 +198,7 @@ async fn reauthorize(cx: &Cx, call: &Call) -> Result<Reply> {
 async fn delete(cx: &Cx, call: &Call) -> Result<Reply> {
     let (_, user) = reverifications::acting(cx).await?;
     let gone = connect::remove(cx, &user.id, call.param("external_account_id")).await?;
-    let deleted = Deleted {
-        object: "external_account",
-        id: gone.id.into(),
-        deleted: true,
-    };
+    let deleted = Deleted::new("external_account", gone.id);
     envelope(cx, deleted).await
 }
 

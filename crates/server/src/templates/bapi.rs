@@ -2,6 +2,7 @@
 use super::edit::{self, Change, Found};
 use super::model::is_local_part;
 use super::resource::TemplateResource;
+use crate::answers::{self, List, Window};
 use crate::cx::Cx;
 use crate::handler;
 use crate::messages;
@@ -15,13 +16,11 @@ use usher_types::Result;
 use usher_types::error::codes as refuse;
 
 const LIST: &[Field] = &[
-    flag("paginated")
-        .query()
-        .about("Answer `{data, total_count}` instead of an array."),
+    answers::PAGINATED,
     int("limit", 1, 500)
         .query()
         .about("Templates at most; all when left out."),
-    int("offset", 0, i64::MAX).query(),
+    answers::OFFSET,
 ];
 const UPDATE: &[Field] = &[
     text("name", 256),
@@ -50,7 +49,7 @@ pub const OPS: &[Op] = &[
         handler!(list),
     )
     .fields(LIST)
-    .answers::<Templates>(),
+    .answers::<List<TemplateResource>>(),
     Op::bapi(
         "GET",
         "/v1/templates/{template_type}/{slug}",
@@ -91,22 +90,6 @@ pub const OPS: &[Op] = &[
     .answers::<TemplateResource>(),
 ];
 
-/// Templates: an array, or a page.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-#[serde(untagged)]
-#[schemars(rename = "Templates")]
-pub enum Templates {
-    /// By position.
-    Plain(Vec<TemplateResource>),
-    /// With `paginated=true`.
-    Paginated {
-        /// By position.
-        data: Vec<TemplateResource>,
-        /// How many there are.
-        total_count: usize,
-    },
-}
-
 /// A template with sample values in it.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(rename = "TemplatePreview")]
@@ -132,25 +115,11 @@ fn resource(cx: &Cx, found: Found) -> TemplateResource {
 }
 
 async fn list(cx: &Cx, call: &Call) -> Result<Reply> {
-    let form = &call.form;
     let kind = edit::kind(call.param("template_type"))?;
     let all = edit::list(cx, kind).await?;
-    let total_count = all.len();
-    let count = |name: &str, none: usize| {
-        form.int(name)
-            .map_or(none, |n| usize::try_from(n).unwrap_or(usize::MAX))
-    };
-    let data = all
-        .into_iter()
-        .skip(count("offset", 0))
-        .take(count("limit", usize::MAX))
-        .map(|found| resource(cx, found))
-        .collect();
-    Reply::json(&if form.flag("paginated") == Some(true) {
-        Templates::Paginated { data, total_count }
-    } else {
-        Templates::Plain(data)
-    })
+    Window::or_all(&call.form)
+        .of(all, |found| resource(cx, found))
+        .await
 }
 
 async fn get(cx: &Cx, call: &Call) -> Result<Reply> {

@@ -3,14 +3,13 @@ use super::model::Kind;
 use super::ops::{self, Acting, Users};
 use super::resource::{ActorToken, Invitation, Shown, SignInToken};
 use super::store::{self, Filter, ORDERS};
+use crate::answers::{self, List, Window};
 use crate::cx::Cx;
 use crate::handler;
 use crate::identifiers::email::EmailAddress;
 use crate::route::{Call, Op, Reply};
 use crate::templates::Slug;
 use crate::users;
-use schemars::JsonSchema;
-use serde::Serialize;
 use serde_json::Value;
 use usher_http::form::{Field, Form, flag, int, object, text, word};
 use usher_types::Result;
@@ -53,13 +52,9 @@ const LIST: &[Field] = &[
     word("order_by", ORDERS)
         .query()
         .about("-created_at when left out."),
-    flag("paginated")
-        .query()
-        .about("Answer `{data, total_count}` instead of an array."),
-    int("limit", 1, 500)
-        .query()
-        .about("Invitations at most; 10 when left out."),
-    int("offset", 0, i64::MAX).query(),
+    answers::PAGINATED,
+    answers::LIMIT,
+    answers::OFFSET,
 ];
 
 /// What is served.
@@ -101,7 +96,7 @@ pub const OPS: &[Op] = &[
         handler!(get_invitations),
     )
     .fields(LIST)
-    .answers::<InvitationList>(),
+    .answers::<List<Invitation>>(),
     Op::bapi(
         "POST",
         "/v1/invitations",
@@ -127,22 +122,6 @@ pub const OPS: &[Op] = &[
     )
     .answers::<Invitation>(),
 ];
-
-/// Invitations: an array, or a page.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-#[serde(untagged)]
-#[schemars(rename = "InvitationList")]
-pub enum InvitationList {
-    /// As ordered.
-    Plain(Vec<Invitation>),
-    /// With `paginated=true`.
-    Paginated {
-        /// As ordered.
-        data: Vec<Invitation>,
-        /// How many fit.
-        total_count: i64,
-    },
-}
 
 async fn post_sign_in_token(cx: &Cx, call: &Call) -> Result<Reply> {
     let form = &call.form;
@@ -199,16 +178,13 @@ async fn get_invitations(cx: &Cx, call: &Call) -> Result<Reply> {
         query: form.text("query"),
     };
     let order = form.text("order_by").unwrap_or("-created_at");
-    let limit = form.int("limit").unwrap_or(10);
-    let offset = form.int("offset").unwrap_or(0);
+    let window = Window::read(form);
     let mut tx = cx.read().await?;
+    let (limit, offset) = (window.limit, window.offset);
     let rows = store::list(&mut tx, filter, order, cx.now, limit, offset).await?;
     let data = rows.iter().map(|row| Invitation::new(cx, row)).collect();
-    if form.flag("paginated") != Some(true) {
-        return Reply::json(&InvitationList::Plain(data));
-    }
-    let total_count = store::count(&mut tx, filter, cx.now).await?;
-    Reply::json(&InvitationList::Paginated { data, total_count })
+    let total = store::count(&mut tx, filter, cx.now);
+    window.answer(data, total).await
 }
 
 /// An invitation to make, from its fields.

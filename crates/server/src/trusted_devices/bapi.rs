@@ -1,6 +1,7 @@
 //! Trusted devices, for the operator's servers (contract bapi §2.1).
-use super::resource::{DeviceList, DeviceResource};
+use super::resource::DeviceResource;
 use super::{ops, store};
+use crate::answers::Page;
 use crate::cx::Cx;
 use crate::handler;
 use crate::route::{Call, Op, Reply};
@@ -15,7 +16,7 @@ pub const OPS: &[Op] = &[
         "ListUserTrustedDevices",
         handler!(all),
     )
-    .answers::<DeviceList>(),
+    .answers::<Page<DeviceResource>>(),
     Op::bapi(
         "DELETE",
         "/v1/users/{user_id}/trusted_devices/{trusted_device_id}",
@@ -30,7 +31,7 @@ async fn all(cx: &Cx, call: &Call) -> Result<Reply> {
     let rows = store::active(&mut cx.read().await?, &found.user.id).await?;
     let data: Vec<DeviceResource> = rows.iter().map(DeviceResource::new).collect();
     let total_count = i64::try_from(data.len()).unwrap_or(i64::MAX);
-    Reply::json(&DeviceList { data, total_count })
+    Reply::json(&Page { data, total_count })
 }
 
 async fn revoke(cx: &Cx, call: &Call) -> Result<Reply> {

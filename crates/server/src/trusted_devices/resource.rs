@@ -60,13 +60,3 @@ pub struct ValidationResource {
     /// It can.
     pub valid: bool,
 }
-
-/// The devices of a user, for servers.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-#[schemars(rename = "TrustedDeviceList")]
-pub struct DeviceList {
-    /// Oldest first.
-    pub data: Vec<DeviceResource>,
-    /// How many.
-    pub total_count: i64,
-}

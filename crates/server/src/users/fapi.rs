@@ -4,6 +4,7 @@ use super::ops::create::check_username;
 use super::ops::shown;
 use super::resource::UserResource;
 use super::{ops, store};
+use crate::answers::Deleted;
 use crate::audit::{self, Event};
 use crate::clients::fapi::envelope;
 use crate::cx::Cx;
@@ -12,7 +13,6 @@ use crate::messages;
 use crate::reverifications::ops as reverifications;
 use crate::route::{Call, Guard, Op, Reply};
 use crate::sessions;
-use serde_json::json;
 use usher_http::form::{Field, Patch, flag, object, secret, text};
 use usher_types::error::codes as refuse;
 use usher_types::id::UserId;
@@ -120,10 +120,7 @@ async fn remove_password(cx: &Cx, call: &Call) -> Result<Reply> {
 async fn delete(cx: &Cx, _: &Call) -> Result<Reply> {
     let (_, user) = reverifications::acting(cx).await?;
     ops::own::delete(cx, &user).await?;
-    let client = crate::clients::resource::current(cx).await?;
-    Reply::json(
-        &json!({ "response": { "object": "user", "id": user.id, "deleted": true }, "client": client }),
-    )
+    envelope(cx, Deleted::new("user", user.id)).await
 }
 
 async fn show(cx: &Cx, _: &Call) -> Result<Reply> {

@@ -3,13 +3,12 @@ use super::model::EntryRow;
 use super::ops;
 use super::resource::WaitlistEntry;
 use super::store::{self, Filter, ORDERS};
+use crate::answers::{Deleted, Page};
 use crate::cx::Cx;
 use crate::handler;
 use crate::identifiers::email::EmailAddress;
 use crate::route::{Call, Op, Reply};
 use crate::tickets;
-use schemars::JsonSchema;
-use serde::Serialize;
 use usher_db::Tx;
 use usher_http::form::{Field, Form, flag, int, text, word};
 use usher_types::Result;
@@ -45,7 +44,7 @@ pub const OPS: &[Op] = &[
         handler!(list),
     )
     .fields(LIST)
-    .answers::<WaitlistEntries>(),
+    .answers::<Page<WaitlistEntry>>(),
     Op::bapi(
         "POST",
         "/v1/waitlist_entries",
@@ -69,7 +68,7 @@ pub const OPS: &[Op] = &[
         "DeleteWaitlistEntry",
         handler!(remove),
     )
-    .answers::<DeletedEntry>(),
+    .answers::<Deleted>(),
     Op::bapi(
         "POST",
         "/v1/waitlist_entries/{waitlist_entry_id}/invite",
@@ -86,28 +85,6 @@ pub const OPS: &[Op] = &[
     )
     .answers::<WaitlistEntry>(),
 ];
-
-/// A page of the list.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-#[schemars(rename = "WaitlistEntries")]
-pub struct WaitlistEntries {
-    /// As ordered.
-    pub data: Vec<WaitlistEntry>,
-    /// How many fit.
-    pub total_count: i64,
-}
-
-/// An entry that is gone.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-#[schemars(rename = "DeletedWaitlistEntry")]
-pub struct DeletedEntry {
-    /// `waitlist_entry`.
-    pub object: &'static str,
-    /// Its id.
-    pub id: String,
-    /// True.
-    pub deleted: bool,
-}
 
 async fn shown(cx: &Cx, tx: &mut Tx, row: &EntryRow) -> Result<WaitlistEntry> {
     let invitation = match &row.invitation_id {
@@ -132,7 +109,7 @@ async fn list(cx: &Cx, call: &Call) -> Result<Reply> {
         data.push(shown(cx, &mut tx, &row).await?);
     }
     let total_count = store::count(&mut tx, filter).await?;
-    Reply::json(&WaitlistEntries { data, total_count })
+    Reply::json(&Page { data, total_count })
 }
 
 /// Who is put on the list, and whether that is mailed.
@@ -163,11 +140,7 @@ async fn add_many(cx: &Cx, call: &Call) -> Result<Reply> {
 async fn remove(cx: &Cx, call: &Call) -> Result<Reply> {
     let id = call.param("waitlist_entry_id");
     ops::remove(cx, id).await?;
-    Reply::json(&DeletedEntry {
-        object: "waitlist_entry",
-        id: id.to_owned(),
-        deleted: true,
-    })
+    Reply::json(&Deleted::new("waitlist_entry", id.to_owned()))
 }
 
 async fn invite(cx: &Cx, call: &Call) -> Result<Reply> {
