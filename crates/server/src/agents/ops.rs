@@ -6,7 +6,7 @@ use crate::clients;
 use crate::clients::ops::Held;
 use crate::cx::Cx;
 use crate::identifiers;
-use crate::identifiers::email::EmailAddress;
+use crate::identifiers::email::{EmailAddress, EmailRow};
 use crate::redirect_urls;
 use crate::sessions;
 use crate::sessions::ops::Impersonation;
@@ -82,7 +82,7 @@ async fn find_subject(cx: &Cx, subject: Subject<'_>) -> Result<UserId> {
             users::store::find(&mut tx, &id).await?.map(|user| user.id)
         }
         Subject::Identifier(text) => match EmailAddress::parse(text) {
-            Some(address) => identifiers::store::claimed(&mut tx, address.as_str())
+            Some(address) => identifiers::store::claimed::<EmailRow>(&mut tx, address.as_str())
                 .await?
                 .filter(identifiers::email::EmailRow::is_verified)
                 .map(|email| email.user_id),

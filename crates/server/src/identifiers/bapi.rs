@@ -1,13 +1,13 @@
 //! Email addresses, for the operator's servers (contract bapi §2.2).
+use super::claims::{self, Standing};
 use super::email::EmailAddress;
-use super::ops::{self, Place, Standing, Tell};
+use super::ops::{self, Place, Tell};
 use super::resource::{EmailResource, ServerVerification};
+use crate::answers::Deleted;
 use crate::cx::Cx;
 use crate::handler;
 use crate::route::{Call, Op, Reply};
 use crate::users;
-use schemars::JsonSchema;
-use serde::Serialize;
 use usher_http::form::{Field, flag, secret, text};
 use usher_types::Result;
 use usher_types::error::codes as refuse;
@@ -64,7 +64,7 @@ pub const OPS: &[Op] = &[
         "DeleteEmailAddress",
         handler!(delete),
     )
-    .answers::<DeletedEmailAddress>(),
+    .answers::<Deleted>(),
     Op::bapi(
         "POST",
         "/v1/email_addresses/{email_address_id}/prepare_verification",
@@ -82,18 +82,6 @@ pub const OPS: &[Op] = &[
     .answers::<ServerVerification>(),
 ];
 
-/// An email address that is gone.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-#[schemars(rename = "DeletedEmailAddress")]
-pub struct DeletedEmailAddress {
-    /// `email_address`.
-    pub object: &'static str,
-    /// `idn_…`.
-    pub id: String,
-    /// True.
-    pub deleted: bool,
-}
-
 fn place(call: &Call) -> Place {
     if call.form.flag("primary") == Some(true) {
         Place::Primary(Tell::read(&call.form))
@@ -110,11 +98,7 @@ async fn post(cx: &Cx, call: &Call) -> Result<Reply> {
         .text(param)
         .and_then(EmailAddress::parse)
         .ok_or_else(|| refuse::form_param_format_invalid("email address").at(param))?;
-    let standing = if call.form.flag("verified") == Some(true) {
-        Standing::Verified
-    } else {
-        Standing::Unverified
-    };
+    let standing = Standing::of(call.form.flag("verified") == Some(true));
     Reply::json(&EmailResource::new(
         &ops::add(cx, &user, &address, standing, place(call)).await?,
     ))
@@ -122,18 +106,12 @@ async fn post(cx: &Cx, call: &Call) -> Result<Reply> {
 
 async fn get(cx: &Cx, call: &Call) -> Result<Reply> {
     Reply::json(&EmailResource::new(
-        &ops::find(cx, call.param("email_address_id")).await?,
+        &claims::find(cx, call.param("email_address_id")).await?,
     ))
 }
 
 async fn patch(cx: &Cx, call: &Call) -> Result<Reply> {
-    let standing = call.form.flag("verified").map(|verified| {
-        if verified {
-            Standing::Verified
-        } else {
-            Standing::Unverified
-        }
-    });
+    let standing = call.form.flag("verified").map(Standing::of);
     Reply::json(&EmailResource::new(
         &ops::update(cx, call.param("email_address_id"), standing, place(call)).await?,
     ))
@@ -141,11 +119,7 @@ async fn patch(cx: &Cx, call: &Call) -> Result<Reply> {
 
 async fn delete(cx: &Cx, call: &Call) -> Result<Reply> {
     let gone = ops::remove(cx, call.param("email_address_id"), Tell::Nobody).await?;
-    Reply::json(&DeletedEmailAddress {
-        object: "email_address",
-        id: gone.id.into(),
-        deleted: true,
-    })
+    Reply::json(&Deleted::new("email_address", gone.id))
 }
 
 async fn prepare(cx: &Cx, call: &Call) -> Result<Reply> {

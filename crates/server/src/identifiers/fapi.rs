@@ -1,9 +1,11 @@
 //! `/v1/me/email_addresses` (contract fapi §8.4). Every operation acts on the signed-in user's own addresses only.
+use super::claims;
 use super::email::{EmailAddress, EmailRow};
 use super::ops;
 use super::resource::{EmailResource, VerificationResource};
 use super::store;
 use crate::access::ops::{self as access, Door};
+use crate::answers::Deleted;
 use crate::clients::fapi::envelope;
 use crate::clients::handshake::redirect_target;
 use crate::cx::Cx;
@@ -14,7 +16,6 @@ use crate::sessions;
 use crate::strategies::Strategy;
 use crate::verifications::links::{Link, Purpose};
 use crate::verifications::store as verification_store;
-use serde_json::json;
 use usher_http::form::{Field, text};
 use usher_types::Result;
 use usher_types::error::codes as refuse;
@@ -86,9 +87,9 @@ pub const OPS: &[Op] = &[
 /// The address as its owner sees it: also the verification that is under way.
 async fn resource(cx: &Cx, row: &EmailRow) -> Result<EmailResource> {
     let mut tx = cx.read().await?;
-    let row = store::find(&mut tx, &row.id)
+    let row: EmailRow = store::find(&mut tx, &row.id)
         .await?
-        .ok_or_else(|| refuse::resource_not_found("email address"))?;
+        .ok_or_else(claims::missing::<EmailRow>)?;
     let mut resource = EmailResource::new(&row);
     if !row.is_verified()
         && let Some(id) = &row.verification_id
@@ -102,16 +103,12 @@ async fn resource(cx: &Cx, row: &EmailRow) -> Result<EmailResource> {
 /// An address of the signed-in user; another user's is not found.
 async fn own(cx: &Cx, call: &Call) -> Result<EmailRow> {
     let (_, user) = sessions::ops::acting(cx).await?;
-    let row = ops::find(cx, call.param("email_id")).await?;
-    if row.user_id != user.id {
-        return Err(refuse::resource_not_found("email address").into());
-    }
-    Ok(row)
+    claims::own(cx, &user.id, call.param("email_id")).await
 }
 
 async fn list(cx: &Cx, _: &Call) -> Result<Reply> {
     let (_, user) = sessions::ops::acting(cx).await?;
-    let rows = store::of_user(&mut cx.read().await?, &user.id).await?;
+    let rows: Vec<EmailRow> = store::of_user(&mut cx.read().await?, &user.id).await?;
     Reply::json(&rows.iter().map(EmailResource::new).collect::<Vec<_>>())
 }
 
@@ -125,7 +122,11 @@ async fn add(cx: &Cx, call: &Call) -> Result<Reply> {
     let address = EmailAddress::parse(call.form.text("email_address").unwrap_or_default());
     let address = address
         .ok_or_else(|| refuse::form_param_format_invalid("email address").at("email_address"))?;
-    if store::of_user(&mut cx.read().await?, &user.id).await?.len() >= MAX {
+    if store::of_user::<EmailRow>(&mut cx.read().await?, &user.id)
+        .await?
+        .len()
+        >= MAX
+    {
         return Err(refuse::quota_exceeded().into());
     }
     access::check(cx, &mut cx.read().await?, &address, Door::Join).await?;
@@ -142,15 +143,7 @@ async fn delete(cx: &Cx, call: &Call) -> Result<Reply> {
     reverifications::acting(cx).await?;
     let row = own(cx, call).await?;
     ops::remove(cx, row.id.as_str(), ops::Tell::Previous).await?;
-    envelope_json(cx, &row).await
-}
-
-/// What is left of a deleted address, in the envelope.
-async fn envelope_json(cx: &Cx, row: &EmailRow) -> Result<Reply> {
-    let client = crate::clients::resource::current(cx).await?;
-    Reply::json(
-        &json!({ "response": { "object": "email_address", "id": row.id, "deleted": true }, "client": client }),
-    )
+    envelope(cx, Deleted::new("email_address", row.id)).await
 }
 
 async fn prepare(cx: &Cx, call: &Call) -> Result<Reply> {
@@ -196,10 +189,6 @@ async fn attempt(cx: &Cx, call: &Call) -> Result<Reply> {
         call.form.text("code").unwrap_or_default(),
     )
     .await?;
-    match after.status_at(cx.now) {
-        "verified" => envelope(cx, resource(cx, &row).await?).await,
-        "expired" => Err(refuse::verification_expired().into()),
-        "failed" => Err(refuse::verification_failed().into()),
-        _ => Err(refuse::form_code_incorrect("code").at("code").into()),
-    }
+    claims::conclude(&after, cx.now)?;
+    envelope(cx, resource(cx, &row).await?).await
 }

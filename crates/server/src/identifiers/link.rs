@@ -1,11 +1,12 @@
 //! The link in a mail that proves a user's further address.
+use super::claims;
+use super::email::EmailRow;
 use super::ops;
 use crate::cx::Cx;
 use crate::sessions;
 use crate::verifications::links::Link;
 use crate::verifications::model::VerificationRow;
 use usher_types::Result;
-use usher_types::error::codes as refuse;
 
 /// Proves an address of the user who is signed in here, in person.
 ///
@@ -14,9 +15,6 @@ use usher_types::error::codes as refuse;
 /// became another's.
 pub async fn prove(cx: &Cx, link: &Link, verification: &VerificationRow) -> Result<()> {
     let (_, user) = sessions::ops::acting_in_person(cx).await?;
-    let row = ops::find(cx, &link.of).await?;
-    if row.user_id != user.id {
-        return Err(refuse::resource_not_found("email address").into());
-    }
+    let row: EmailRow = claims::own(cx, &user.id, &link.of).await?;
     ops::prove_by_link(cx, &row.id, &verification.id).await
 }

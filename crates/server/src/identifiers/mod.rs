@@ -6,6 +6,7 @@
 //! Not here: codes (`verifications`), usernames (a column of `users`).
 //! Reference: contract fapi §8.4, bapi §2.2, §3.6.
 pub mod bapi;
+pub mod claims;
 pub mod contact;
 pub mod email;
 pub mod fapi;

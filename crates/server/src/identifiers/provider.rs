@@ -1,7 +1,8 @@
 //! Addresses that a provider has verified for its account's owner, who is a user here.
+use super::claims::{self, Standing};
 use super::email::{EmailAddress, EmailRow};
-use super::store;
-use crate::audit::{self, Event};
+use super::{ops, store};
+use crate::audit;
 use crate::cx::Cx;
 use crate::users;
 use crate::users::ops::list;
@@ -29,27 +30,14 @@ pub async fn adopt(
     let name;
     let row = match own {
         Some(row) => {
-            prove(cx, row, proof);
+            claims::prove(row, proof, None, cx.now);
             store::update(tx, row).await?;
             name = "email_address.verified";
             row.clone()
         }
         None => {
-            let mut row = EmailRow {
-                instance_id: cx.instance.row.id.clone(),
-                id: IdentificationId::compose(cx.now, &cx.fresh()),
-                user_id: user.clone(),
-                email_address: address.as_str().to_owned(),
-                email_normal: address.as_str().to_owned(),
-                reserved: false,
-                claimed: false,
-                verification_status: String::new(),
-                verification_strategy: None,
-                verification_id: None,
-                created_at: cx.now,
-                updated_at: cx.now,
-            };
-            prove(cx, &mut row, proof);
+            let mut row = ops::new_row(cx, user, address, Standing::Unverified);
+            claims::prove(&mut row, proof, None, cx.now);
             store::insert(tx, &row).await?;
             found.emails.push(row.clone());
             name = "email_address.created";
@@ -59,8 +47,7 @@ pub async fn adopt(
     if found.user.primary_email_address_id.is_none() {
         found.user.primary_email_address_id = Some(row.id.clone());
     }
-    let event = Event::new(name).user(user).about(row.id.as_str());
-    audit::record(cx, tx, event.changed(["verified"]));
+    audit::record(cx, tx, claims::told(name, &row).changed(["verified"]));
     found.refresh();
     found.user.updated_at = cx.now;
     Ok(users::store::update(tx, &found.user).await?)
@@ -71,17 +58,9 @@ pub async fn adopt(
 /// # Errors
 /// The database's.
 pub async fn credit(tx: &mut Tx, id: &IdentificationId, proof: &str) -> Result<()> {
-    if let Some(mut row) = store::find(tx, id).await? {
+    if let Some(mut row) = store::find::<EmailRow>(tx, id).await? {
         row.verification_strategy = Some(proof.to_owned());
         store::update(tx, &row).await?;
     }
     Ok(())
-}
-
-fn prove(cx: &Cx, row: &mut EmailRow, proof: &str) {
-    row.claimed = true;
-    "verified".clone_into(&mut row.verification_status);
-    row.verification_strategy = Some(proof.to_owned());
-    row.verification_id = None;
-    row.updated_at = cx.now;
 }

@@ -225,7 +225,7 @@ async fn data(cx: &Cx, tx: &mut Tx, session: &SessionRow) -> Result<Value> {
     let user = users::store::find(tx, &session.user_id)
         .await?
         .ok_or_else(refuse::authentication_invalid)?;
-    let emails = identifiers::store::of_user(tx, &user.id).await?;
+    let emails = identifiers::store::of_user::<EmailRow>(tx, &user.id).await?;
     let primary = emails
         .iter()
         .find(|e| Some(&e.id) == user.primary_email_address_id.as_ref());

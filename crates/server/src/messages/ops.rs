@@ -129,7 +129,7 @@ pub async fn notice(cx: &Cx, tx: &mut Tx, user: &UserRow, slug: Slug, vars: Valu
     let Some(id) = &user.primary_email_address_id else {
         return Ok(());
     };
-    let row = identifiers::store::find(tx, id).await?;
+    let row = identifiers::store::find::<EmailRow>(tx, id).await?;
     let Some(to) = row
         .filter(EmailRow::is_verified)
         .and_then(|row| EmailAddress::parse(&row.email_address))

@@ -6,8 +6,10 @@ use super::store;
 use crate::audit::{self, Event};
 use crate::clients::ops as clients;
 use crate::cx::Cx;
+use crate::identifiers;
 use crate::identifiers::contact::{Channel, Contact};
 use crate::identifiers::phones;
+use crate::identifiers::phones::model::PhoneRow;
 use crate::messages;
 use crate::sessions;
 use crate::sessions::model::SessionRow;
@@ -449,7 +451,7 @@ async fn take_sent(
     let target = verifications::find(tx, sent)
         .await?
         .and_then(|row| row.target);
-    let phones = phones::store::of_user(tx, user).await?;
+    let phones = identifiers::store::of_user::<PhoneRow>(tx, user).await?;
     let theirs = phones
         .iter()
         .any(|p| p.is_second_factor() && Some(&p.phone_number) == target.as_ref());

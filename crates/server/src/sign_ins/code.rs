@@ -6,7 +6,9 @@ use super::resource::SignInResource;
 use super::store;
 use crate::audit;
 use crate::cx::Cx;
+use crate::identifiers;
 use crate::identifiers::contact::{Channel, Contact};
+use crate::identifiers::phones::model::PhoneRow;
 use crate::sessions;
 use crate::strategies::{Medium, Strategy};
 use crate::users;
@@ -277,7 +279,7 @@ async fn still_theirs(cx: &Cx, tx: &mut Tx, row: &SignInRow) -> Result<()> {
     else {
         return Ok(());
     };
-    let claimed = crate::identifiers::phones::store::claimed(tx, number.as_str()).await?;
+    let claimed = identifiers::store::claimed::<PhoneRow>(tx, number.as_str()).await?;
     let theirs = claimed.is_some_and(|phone| {
         Some(&phone.user_id) == row.user_id.as_ref() && !phone.reserved_for_second_factor
     });

@@ -5,7 +5,6 @@ use crate::cx::Cx;
 use crate::identifiers;
 use crate::identifiers::contact::Contact;
 use crate::identifiers::email::{EmailAddress, EmailRow, redacted};
-use crate::identifiers::phones;
 use crate::identifiers::phones::model::PhoneRow;
 use crate::identifiers::phones::number::PhoneNumber;
 use crate::instances::settings::Settings;
@@ -129,12 +128,16 @@ pub(super) async fn name(cx: &Cx, tx: &mut Tx, identifier: &str) -> Result<Named
     let mut user = None;
     match &contact {
         Some(Contact::Email(address)) => {
-            if let Some(email) = identifiers::store::claimed(tx, address.as_str()).await? {
+            if let Some(email) =
+                identifiers::store::claimed::<EmailRow>(tx, address.as_str()).await?
+            {
                 user = users::store::find(tx, &email.user_id).await?;
             }
         }
         Some(Contact::Phone(number)) => {
-            if let Some(phone) = phones::store::claimed(tx, number.as_str()).await? {
+            if let Some(phone) =
+                identifiers::store::claimed::<PhoneRow>(tx, number.as_str()).await?
+            {
                 user = users::store::find(tx, &phone.user_id).await?;
             }
         }

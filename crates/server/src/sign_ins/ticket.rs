@@ -8,6 +8,7 @@ use crate::clients::ops::{self as clients, Held};
 use crate::clients::store as client_store;
 use crate::cx::Cx;
 use crate::identifiers;
+use crate::identifiers::email::EmailRow;
 use crate::sessions::ops::{self as sessions, Impersonation};
 use crate::strategies::{Proves, Strategy};
 use crate::tickets;
@@ -24,7 +25,7 @@ async fn owner(tx: &mut Tx, ticket: &TicketRow) -> Result<UserRow> {
     let id: UserId = match (&ticket.user_id, &ticket.email_address) {
         (Some(id), _) => id.clone(),
         (None, Some(address)) => {
-            identifiers::store::claimed(tx, address)
+            identifiers::store::claimed::<EmailRow>(tx, address)
                 .await?
                 .ok_or_else(refuse::invitation_account_not_exists)?
                 .user_id

@@ -9,7 +9,7 @@ use crate::clients::store as client_store;
 use crate::cx::Cx;
 use crate::identifiers;
 use crate::identifiers::contact::Contact;
-use crate::identifiers::phones;
+use crate::identifiers::email::EmailRow;
 use crate::identifiers::phones::model::PhoneRow;
 use crate::strategies::Strategy;
 use crate::verifications::store as verification_store;
@@ -43,9 +43,9 @@ pub async fn transfer(cx: &Cx) -> Result<SignInResource> {
             return Err(refuse::strategy_for_user_invalid().into());
         }
         let owner = match &contact {
-            Contact::Email(address) => identifiers::store::claimed(&mut tx, address.as_str()).await?.map(|e| e.user_id),
+            Contact::Email(address) => identifiers::store::claimed::<EmailRow>(&mut tx, address.as_str()).await?.map(|e| e.user_id),
             // A second factor proves no first one, by whichever door it comes.
-            Contact::Phone(number) => phones::store::claimed(&mut tx, number.as_str()).await?.filter(PhoneRow::is_first_factor).map(|p| p.user_id),
+            Contact::Phone(number) => identifiers::store::claimed::<PhoneRow>(&mut tx, number.as_str()).await?.filter(PhoneRow::is_first_factor).map(|p| p.user_id),
         };
         let owner = owner.ok_or_else(refuse::account_transfer_invalid)?;
         if !verification_store::take_transfer(&mut tx, &verification).await? {

@@ -14,8 +14,9 @@ use crate::audit;
 use crate::clients::ops as clients;
 use crate::clients::store as client_store;
 use crate::cx::Cx;
+use crate::identifiers;
 use crate::identifiers::wallets::model::{Purpose, Wallet, WalletRow};
-use crate::identifiers::wallets::{proof, store as wallet_store};
+use crate::identifiers::wallets::proof;
 use crate::sessions;
 use crate::strategies::Strategy;
 use crate::users;
@@ -45,7 +46,7 @@ pub(super) fn check_way(cx: &Cx, row: &SignInRow, strategy: Strategy) -> Result<
 
 /// Whose wallet it is.
 async fn owner(tx: &mut Tx, wallet: &Wallet) -> Result<Option<(WalletRow, UserRow)>> {
-    let Some(row) = wallet_store::claimed(tx, &wallet.normal()).await? else {
+    let Some(row) = identifiers::store::claimed::<WalletRow>(tx, &wallet.normal()).await? else {
         return Ok(None);
     };
     let user = users::store::find(tx, &row.user_id).await?;

@@ -1,9 +1,7 @@
 //! The link in a mail that proves a sign-up's address. It is asked for as a code is (`ops::prepare`).
-use super::ops::{check_access, check_mode, conclude, current, finish, told};
-use super::store;
-use crate::audit;
+use super::ops::{check_access, check_mode, conclude, current};
+use super::verify::{Proof, proved};
 use crate::cx::Cx;
-use crate::identifiers;
 use crate::verifications::links::Link;
 use crate::verifications::model::VerificationRow;
 use crate::verifications::store as verification_store;
@@ -25,16 +23,8 @@ pub async fn prove(cx: &Cx, link: &Link, verification: &VerificationRow) -> Resu
         if !due || !verification_store::succeed(&mut tx, &verification.id, Some(&held.row.id)).await? {
             return Err(refuse::verification_missing().into());
         }
-        audit::record(cx, &mut tx, told("sign_up.email_address.verified", &row));
-        if identifiers::store::claimed(&mut tx, row.email_address.as_deref().unwrap_or_default()).await?.is_some() {
-            verification_store::set_status(&mut tx, &verification.id, "transferable").await?;
-            return Ok(Err(refuse::identifier_taken("email_address")));
-        }
-        row.email_verified = true;
-        row.updated_at = cx.now;
-        store::update(&mut tx, &row).await?;
-        let changed = finish(cx, &mut tx, &mut held, &mut row).await?;
-        Ok::<_, Error>(Ok((held, row, changed)))
+        let changed = proved(cx, &mut tx, &mut held, &mut row, Proof::Email, &verification.id).await?;
+        Ok::<_, Error>(changed.map(|changed| (held, row, changed)))
     })?;
     let (held, row, changed) = outcome?;
     conclude(cx, &held, &row, changed).await.map(drop)

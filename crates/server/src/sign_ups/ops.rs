@@ -11,11 +11,11 @@ use crate::clients::store as client_store;
 use crate::cx::Cx;
 use crate::identifiers;
 use crate::identifiers::contact::{Channel, Contact};
-use crate::identifiers::email::EmailAddress;
+use crate::identifiers::email::{EmailAddress, EmailRow};
+use crate::identifiers::phones::model::PhoneRow;
 use crate::identifiers::phones::number::PhoneNumber;
-use crate::identifiers::phones::{self, reach};
-use crate::identifiers::wallets;
-use crate::identifiers::wallets::model::Wallet;
+use crate::identifiers::phones::reach;
+use crate::identifiers::wallets::model::{Wallet, WalletRow};
 use crate::instances::settings::SignUpMode;
 use crate::sessions;
 use crate::strategies::Strategy;
@@ -262,13 +262,15 @@ pub(super) async fn check_free(cx: &Cx, tx: &mut Tx, row: &SignUpRow) -> Result<
     let mut faults = Vec::new();
     if let Some(address) = &row.email_address
         && !cx.instance.settings.enumeration_protection
-        && identifiers::store::claimed(tx, address).await?.is_some()
+        && identifiers::store::claimed::<EmailRow>(tx, address)
+            .await?
+            .is_some()
     {
         faults.push(refuse::identifier_taken("email_address"));
     }
     if let Some(wallet) = row.web3_wallet.as_deref().and_then(Wallet::parse)
         && !cx.instance.settings.enumeration_protection
-        && wallets::store::claimed(tx, &wallet.normal())
+        && identifiers::store::claimed::<WalletRow>(tx, &wallet.normal())
             .await?
             .is_some()
     {
@@ -276,7 +278,9 @@ pub(super) async fn check_free(cx: &Cx, tx: &mut Tx, row: &SignUpRow) -> Result<
     }
     if let Some(number) = &row.phone_number
         && !cx.instance.settings.enumeration_protection
-        && phones::store::claimed(tx, number).await?.is_some()
+        && identifiers::store::claimed::<PhoneRow>(tx, number)
+            .await?
+            .is_some()
     {
         faults.push(refuse::identifier_taken("phone_number"));
     }
@@ -361,7 +365,10 @@ async fn take_invitation(
     else {
         return Err(refuse::ticket_invalid_code().at("ticket").into());
     };
-    if identifiers::store::claimed(tx, &address).await?.is_some() {
+    if identifiers::store::claimed::<EmailRow>(tx, &address)
+        .await?
+        .is_some()
+    {
         return Err(refuse::invitation_account_exists().into());
     }
     row.email_address = Some(address);

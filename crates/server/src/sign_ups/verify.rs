@@ -6,11 +6,12 @@ use super::ops::{check_access, check_mode, conclude, current, finish, resource, 
 use super::resource::SignUpResource;
 use super::store;
 use crate::audit;
+use crate::clients::ops::Held;
 use crate::cx::Cx;
 use crate::identifiers;
 use crate::identifiers::contact::{Channel, Contact};
-use crate::identifiers::email::EmailAddress;
-use crate::identifiers::phones;
+use crate::identifiers::email::{EmailAddress, EmailRow};
+use crate::identifiers::phones::model::PhoneRow;
 use crate::identifiers::phones::number::PhoneNumber;
 use crate::strategies::{Medium, Strategy};
 use crate::verifications::links::{Link, Purpose};
@@ -102,10 +103,12 @@ impl Proof {
 /// Whether an address or a number is a user's.
 pub(super) async fn is_claimed(tx: &mut Tx, contact: &Contact) -> Result<bool> {
     Ok(match contact {
-        Contact::Email(address) => identifiers::store::claimed(tx, address.as_str())
+        Contact::Email(address) => identifiers::store::claimed::<EmailRow>(tx, address.as_str())
             .await?
             .is_some(),
-        Contact::Phone(number) => phones::store::claimed(tx, number.as_str()).await?.is_some(),
+        Contact::Phone(number) => identifiers::store::claimed::<PhoneRow>(tx, number.as_str())
+            .await?
+            .is_some(),
     })
 }
 
@@ -150,7 +153,7 @@ pub async fn prepare(
 /// 422 when it is wrong, 400 when it is spent or was never sent; 422 `form_identifier_exists`.
 pub async fn attempt(cx: &Cx, id: &str, strategy: Strategy, code: &str) -> Result<SignUpResource> {
     let proof = Proof::by(strategy)?;
-    let [_, invalid, verified] = proof.events();
+    let [_, invalid, _] = proof.events();
     let outcome = usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
         let (mut held, mut row) = current(cx, &mut tx, id).await?;
         check_mode(cx, row.ticket_id.is_some())?;
@@ -162,20 +165,39 @@ pub async fn attempt(cx: &Cx, id: &str, strategy: Strategy, code: &str) -> Resul
             }
             return Ok(Err(refusal));
         }
-        audit::record(cx, &mut tx, told(verified, &row));
-        let contact = proof.contact(&row).ok_or_else(refuse::verification_missing)?;
-        if is_claimed(&mut tx, &contact).await? {
-            verification_store::set_status(&mut tx, &verification, "transferable").await?;
-            return Ok(Err(refuse::identifier_taken(proof.field())));
-        }
-        proof.done(&mut row);
-        row.updated_at = cx.now;
-        store::update(&mut tx, &row).await?;
-        let changed = finish(cx, &mut tx, &mut held, &mut row).await?;
-        Ok::<_, Error>(Ok((held, row, changed)))
+        let changed = proved(cx, &mut tx, &mut held, &mut row, proof, &verification).await?;
+        Ok::<_, Error>(changed.map(|changed| (held, row, changed)))
     })?;
     let (held, row, changed) = outcome?;
     conclude(cx, &held, &row, changed).await
+}
+
+/// What follows when the address or the number is proved: the user, where nothing else is missing. One that became another
+/// user's meanwhile is refused, and the proof waits for a sign-in by transfer; the refusal is the value, so that it does.
+///
+/// # Errors
+/// Those of making the user.
+pub(super) async fn proved(
+    cx: &Cx,
+    tx: &mut Tx,
+    held: &mut Held,
+    row: &mut SignUpRow,
+    proof: Proof,
+    verification: &VerificationId,
+) -> Result<Result<Option<i64>, ApiError>> {
+    let [.., verified] = proof.events();
+    audit::record(cx, tx, told(verified, row));
+    let contact = proof
+        .contact(row)
+        .ok_or_else(refuse::verification_missing)?;
+    if is_claimed(tx, &contact).await? {
+        verification_store::set_status(tx, verification, "transferable").await?;
+        return Ok(Err(refuse::identifier_taken(proof.field())));
+    }
+    proof.done(row);
+    row.updated_at = cx.now;
+    store::update(tx, row).await?;
+    finish(cx, tx, held, row).await.map(Ok)
 }
 
 /// The proved address or number of a sign-up that turned out to be an existing user's.

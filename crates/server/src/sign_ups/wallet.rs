@@ -5,8 +5,9 @@ use super::resource::SignUpResource;
 use super::store;
 use crate::audit;
 use crate::cx::Cx;
-use crate::identifiers::wallets::model::{Purpose, Wallet};
-use crate::identifiers::wallets::{proof, store as wallet_store};
+use crate::identifiers;
+use crate::identifiers::wallets::model::{Purpose, Wallet, WalletRow};
+use crate::identifiers::wallets::proof;
 use crate::strategies::Strategy;
 use crate::verifications::store as verification_store;
 use usher_http::form::{Form, Patch};
@@ -105,7 +106,7 @@ pub(super) async fn attempt(
             audit::record(cx, &mut tx, told("sign_up.web3_wallet.verification.failed", &row).failed());
             return Ok(Err(refused));
         }
-        if wallet_store::claimed(&mut tx, &wallet.normal()).await?.is_some() {
+        if identifiers::store::claimed::<WalletRow>(&mut tx, &wallet.normal()).await?.is_some() {
             return Ok(Err(refuse::identifier_taken("web3_wallet")));
         }
         row.web3_verified_by = Some(strategy.word().to_owned());

@@ -73,7 +73,7 @@ pub async fn know(tx: &mut Tx, connection: &Connection, account: &Account) -> Re
         .as_deref()
         .and_then(EmailAddress::parse);
     let email = match &address {
-        Some(address) => identifiers::store::claimed(tx, address.as_str()).await?,
+        Some(address) => identifiers::store::claimed::<EmailRow>(tx, address.as_str()).await?,
         None => None,
     };
     Ok(Known {

@@ -4,7 +4,7 @@ use super::store;
 use crate::audit::{self, Event};
 use crate::cx::Cx;
 use crate::identifiers;
-use crate::identifiers::email::EmailAddress;
+use crate::identifiers::email::{EmailAddress, EmailRow};
 use crate::messages;
 use crate::templates::Slug;
 use crate::users;
@@ -105,7 +105,7 @@ pub async fn destination(cx: &Cx, text: &str) -> Result<String> {
     let row = find(cx, &mut tx, text).await?;
     check(cx, &row)?;
     let exists = match &row.email_address {
-        Some(address) => identifiers::store::claimed(&mut tx, address)
+        Some(address) => identifiers::store::claimed::<EmailRow>(&mut tx, address)
             .await?
             .is_some(),
         None => true,
@@ -269,7 +269,11 @@ pub async fn invite_one(
 ) -> Result<TicketRow> {
     let address = one.address.as_str();
     let may_exist = one.ignore_existing && may_exist;
-    if !may_exist && identifiers::store::claimed(tx, address).await?.is_some() {
+    if !may_exist
+        && identifiers::store::claimed::<EmailRow>(tx, address)
+            .await?
+            .is_some()
+    {
         return Err(refuse::identifier_taken("email_address").into());
     }
     if !one.ignore_existing && store::invited(tx, address, cx.now).await? > 0 {

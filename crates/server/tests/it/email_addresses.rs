@@ -55,6 +55,22 @@ both! {
         world.unchanged(server.post(&format!("{path}/prepare_verification"), json!({}))).await.refused(400, "verification_already_verified");
     }
 
+    async fn a_reserved_address_is_proved_by_its_user_as_any_other(world: World) {
+        world.settings(|s| s.enumeration_protection = true).await;
+        let ada = world.user_without_password("ada@example.com").await;
+        let server = world.server();
+        let path = format!("/v1/users/{}/email_address", ada.id);
+        let reserved = server.put(&path, json!({ "email_address": "kept@example.com", "identification_status": "reserved" })).await.ok();
+        assert_eq!((&reserved["reserved"], &reserved["verification"]), (&json!(true), &json!(null)));
+        let path = format!("/v1/email_addresses/{}", reserved["id"].as_str().unwrap());
+        let prepared = server.post(&format!("{path}/prepare_verification"), json!({})).await.ok();
+        let code = world.code("kept@example.com").await;
+        let attempt = json!({ "verification_id": prepared["id"], "code": code });
+        assert_eq!(server.post(&format!("{path}/attempt_verification"), attempt).await.ok()["status"], "verified");
+        let proved = server.get(&path).await.ok();
+        assert_eq!((&proved["reserved"], &proved["verification"]["strategy"]), (&json!(false), &json!("email_code")));
+    }
+
     async fn a_code_for_one_address_proves_no_other(world: World) {
         let ada = world.user_without_password("ada@example.com").await;
         let server = world.server();

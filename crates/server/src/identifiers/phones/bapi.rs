@@ -2,15 +2,14 @@
 use super::number::PhoneNumber;
 use super::ops::{self, Change};
 use super::resource::PhoneResource;
+use crate::answers::Deleted;
 use crate::cx::Cx;
 use crate::handler;
+use crate::identifiers::claims::{self, Standing};
 use crate::identifiers::contact::Channel;
-use crate::identifiers::ops::Standing;
 use crate::identifiers::resource::ServerVerification;
 use crate::route::{Call, Op, Reply};
 use crate::users;
-use schemars::JsonSchema;
-use serde::Serialize;
 use usher_http::form::{Field, flag, secret, text, word};
 use usher_types::error::codes as refuse;
 use usher_types::{ApiError, Result};
@@ -75,7 +74,7 @@ pub const OPS: &[Op] = &[
         "DeletePhoneNumber",
         handler!(delete),
     )
-    .answers::<DeletedPhoneNumber>(),
+    .answers::<Deleted>(),
     Op::bapi(
         "POST",
         "/v1/phone_numbers/{phone_number_id}/prepare_verification",
@@ -101,32 +100,12 @@ pub const OPS: &[Op] = &[
     .answers::<PhoneResource>(),
 ];
 
-/// A phone number that is gone.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-#[schemars(rename = "DeletedPhoneNumber")]
-pub struct DeletedPhoneNumber {
-    /// `phone_number`.
-    pub object: &'static str,
-    /// `idn_…`.
-    pub id: String,
-    /// True.
-    pub deleted: bool,
-}
-
 fn number(cx: &Cx, call: &Call) -> Result<PhoneNumber, ApiError> {
     let param = "phone_number";
     let country = &cx.instance.settings.sms.default_country;
     let text = call.form.text(param).unwrap_or_default();
     PhoneNumber::parse(text, country)
         .ok_or_else(|| refuse::form_param_format_invalid("phone number").at(param))
-}
-
-fn standing(verified: bool) -> Standing {
-    if verified {
-        Standing::Verified
-    } else {
-        Standing::Unverified
-    }
 }
 
 fn change(call: &Call) -> Change {
@@ -141,7 +120,7 @@ fn change(call: &Call) -> Change {
 async fn post(cx: &Cx, call: &Call) -> Result<Reply> {
     let user = users::ops::list::parse_id(call.form.text("user_id").unwrap_or_default())?;
     let number = number(cx, call)?;
-    let standing = standing(call.form.flag("verified") == Some(true));
+    let standing = Standing::of(call.form.flag("verified") == Some(true));
     Reply::json(&PhoneResource::new(
         &ops::add(cx, &user, &number, standing, change(call)).await?,
     ))
@@ -149,13 +128,13 @@ async fn post(cx: &Cx, call: &Call) -> Result<Reply> {
 
 async fn get(cx: &Cx, call: &Call) -> Result<Reply> {
     Reply::json(&PhoneResource::new(
-        &ops::find(cx, call.param("phone_number_id")).await?,
+        &claims::find(cx, call.param("phone_number_id")).await?,
     ))
 }
 
 async fn patch(cx: &Cx, call: &Call) -> Result<Reply> {
     let change = Change {
-        standing: call.form.flag("verified").map(standing),
+        standing: call.form.flag("verified").map(Standing::of),
         ..change(call)
     };
     Reply::json(&PhoneResource::new(
@@ -165,11 +144,7 @@ async fn patch(cx: &Cx, call: &Call) -> Result<Reply> {
 
 async fn delete(cx: &Cx, call: &Call) -> Result<Reply> {
     let gone = ops::remove(cx, call.param("phone_number_id")).await?;
-    Reply::json(&DeletedPhoneNumber {
-        object: "phone_number",
-        id: gone.id.into(),
-        deleted: true,
-    })
+    Reply::json(&Deleted::new("phone_number", gone.id))
 }
 
 async fn prepare(cx: &Cx, call: &Call) -> Result<Reply> {
@@ -192,11 +167,7 @@ async fn attempt(cx: &Cx, call: &Call) -> Result<Reply> {
 
 async fn replace(cx: &Cx, call: &Call) -> Result<Reply> {
     let number = number(cx, call)?;
-    let standing = match call.form.text("identification_status") {
-        Some("reserved") => Standing::Reserved,
-        Some("unverified") => Standing::Unverified,
-        _ => Standing::Verified,
-    };
+    let standing = Standing::read(call.form.text("identification_status"));
     let user = users::ops::list::parse_id(call.param("user_id"))?;
     let row = ops::replace(cx, &user, &number, standing).await?;
     Reply::json(&PhoneResource::new(&row))

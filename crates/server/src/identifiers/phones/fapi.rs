@@ -2,20 +2,22 @@
 use super::model::PhoneRow;
 use super::number::PhoneNumber;
 use super::ops::{self, Change};
+use super::reach;
 use super::resource::PhoneResource;
-use super::{reach, store};
 use crate::access::ops::{self as access, Door};
+use crate::answers::Deleted;
 use crate::clients::fapi::envelope;
 use crate::cx::Cx;
 use crate::handler;
+use crate::identifiers::claims;
 use crate::identifiers::contact::Channel;
 use crate::identifiers::resource::VerificationResource;
+use crate::identifiers::store;
 use crate::reverifications::ops as reverifications;
 use crate::route::{Call, Guard, Op, Reply};
 use crate::sessions;
 use crate::strategies::Strategy;
 use crate::verifications::store as verification_store;
-use serde_json::json;
 use usher_http::form::{Field, flag, text, word};
 use usher_types::Result;
 use usher_types::error::codes as refuse;
@@ -103,9 +105,9 @@ pub const OPS: &[Op] = &[
 /// The number as its owner sees it: also the verification that is under way.
 async fn resource(cx: &Cx, row: &PhoneRow) -> Result<PhoneResource> {
     let mut tx = cx.read().await?;
-    let row = store::find(&mut tx, &row.id)
+    let row: PhoneRow = store::find(&mut tx, &row.id)
         .await?
-        .ok_or_else(|| refuse::resource_not_found("phone number"))?;
+        .ok_or_else(claims::missing::<PhoneRow>)?;
     let mut resource = PhoneResource::new(&row);
     if !row.is_verified()
         && let Some(id) = &row.verification_id
@@ -119,16 +121,12 @@ async fn resource(cx: &Cx, row: &PhoneRow) -> Result<PhoneResource> {
 /// A number of the signed-in user; another user's is not found.
 async fn own(cx: &Cx, call: &Call) -> Result<PhoneRow> {
     let (_, user) = sessions::ops::acting(cx).await?;
-    let row = ops::find(cx, call.param("phone_number_id")).await?;
-    if row.user_id != user.id {
-        return Err(refuse::resource_not_found("phone number").into());
-    }
-    Ok(row)
+    claims::own(cx, &user.id, call.param("phone_number_id")).await
 }
 
 async fn list(cx: &Cx, _: &Call) -> Result<Reply> {
     let (_, user) = sessions::ops::acting(cx).await?;
-    let rows = store::of_user(&mut cx.read().await?, &user.id).await?;
+    let rows: Vec<PhoneRow> = store::of_user(&mut cx.read().await?, &user.id).await?;
     Reply::json(&rows.iter().map(PhoneResource::new).collect::<Vec<_>>())
 }
 
@@ -143,7 +141,11 @@ async fn add(cx: &Cx, call: &Call) -> Result<Reply> {
     let number = PhoneNumber::parse(text, &settings.sms.default_country)
         .ok_or_else(|| refuse::form_param_format_invalid("phone number").at(param))?;
     reach::check(cx, &number, Channel::Sms).map_err(|e| e.at(param))?;
-    if store::of_user(&mut cx.read().await?, &user.id).await?.len() >= MAX {
+    if store::of_user::<PhoneRow>(&mut cx.read().await?, &user.id)
+        .await?
+        .len()
+        >= MAX
+    {
         return Err(refuse::quota_exceeded().into());
     }
     access::check_number(cx, &mut cx.read().await?, &number, Door::Join).await?;
@@ -186,10 +188,7 @@ async fn delete(cx: &Cx, call: &Call) -> Result<Reply> {
         sessions::ops::check_second_factor(&session, &user)?;
     }
     ops::remove_own(cx, &row.id).await?;
-    let client = crate::clients::resource::current(cx).await?;
-    Reply::json(
-        &json!({ "response": { "object": "phone_number", "id": row.id, "deleted": true }, "client": client }),
-    )
+    envelope(cx, Deleted::new("phone_number", row.id)).await
 }
 
 async fn prepare(cx: &Cx, call: &Call) -> Result<Reply> {
@@ -220,10 +219,6 @@ async fn attempt(cx: &Cx, call: &Call) -> Result<Reply> {
         cx.client_id().as_ref(),
     )
     .await?;
-    match after.status_at(cx.now) {
-        "verified" => envelope(cx, resource(cx, &row).await?).await,
-        "expired" => Err(refuse::verification_expired().into()),
-        "failed" => Err(refuse::verification_failed().into()),
-        _ => Err(refuse::form_code_incorrect("code").at("code").into()),
-    }
+    claims::conclude(&after, cx.now)?;
+    envelope(cx, resource(cx, &row).await?).await
 }

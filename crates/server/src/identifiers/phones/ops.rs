@@ -2,12 +2,12 @@
 //! second factors and its numbers never disagree.
 use super::model::{PhoneRow, settle};
 use super::number::PhoneNumber;
-use super::store;
-use crate::audit::{self, Event};
+use crate::audit;
 use crate::clients::ops as clients;
 use crate::cx::Cx;
+use crate::identifiers::claims::{self, Standing, hold, one, told};
 use crate::identifiers::contact::{Channel, Contact};
-use crate::identifiers::ops::Standing;
+use crate::identifiers::store;
 use crate::second_factors;
 use crate::sessions;
 use crate::sessions::model::SessionRow;
@@ -18,7 +18,7 @@ use crate::users::ops::list::{self, Found};
 use crate::users::ops::ways;
 use crate::verifications;
 use crate::verifications::model::VerificationRow;
-use crate::verifications::ops::{Delivery, Outcome};
+use crate::verifications::ops::Delivery;
 use usher_db::Tx;
 use usher_types::error::codes as refuse;
 use usher_types::id::{ClientId, IdentificationId, UserId, VerificationId};
@@ -35,26 +35,6 @@ pub struct Change {
     pub second_factor: Option<bool>,
     /// Of the second factors it is the one that is offered first.
     pub default_second_factor: Option<bool>,
-}
-
-fn missing() -> ApiError {
-    refuse::resource_not_found("phone number")
-}
-
-/// An id from outside.
-fn parse_id(id: &str) -> Result<IdentificationId> {
-    Ok(IdentificationId::parse(id).ok_or_else(missing)?)
-}
-
-/// The number with this id.
-///
-/// # Errors
-/// 404 when the instance has none.
-pub async fn find(cx: &Cx, id: &str) -> Result<PhoneRow> {
-    let id = parse_id(id)?;
-    Ok(store::find(&mut cx.read().await?, &id)
-        .await?
-        .ok_or_else(missing)?)
 }
 
 /// The numbers of a user. Who has none costs no look.
@@ -81,9 +61,7 @@ pub async fn add(
     change: Change,
 ) -> Result<PhoneRow> {
     usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
-        if store::claimed(&mut tx, number.as_str()).await?.is_some() {
-            return Err(refuse::identifier_taken("phone_number").into());
-        }
+        claims::check_free::<PhoneRow>(&mut tx, number.as_str(), None).await?;
         put_new(cx, &mut tx, user, new_row(cx, user, number, standing), change).await
     })
 }
@@ -100,9 +78,7 @@ pub async fn add_own(
     change: Change,
 ) -> Result<PhoneRow> {
     usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
-        if !cx.instance.settings.enumeration_protection && store::claimed(&mut tx, number.as_str()).await?.is_some() {
-            return Err(refuse::identifier_taken("phone_number").into());
-        }
+        claims::check_free_to_try::<PhoneRow>(cx, &mut tx, number.as_str()).await?;
         let row = new_row(cx, user, number, Standing::Unverified);
         put_new(cx, &mut tx, user, row, change).await
     })
@@ -124,7 +100,9 @@ async fn put_new(
     {
         return Err(refuse::identifier_taken("phone_number").into());
     }
-    store::insert(tx, &row).await.map_err(taken)?;
+    store::insert(tx, &row)
+        .await
+        .map_err(claims::taken::<PhoneRow>)?;
     let (id, first) = (row.id.clone(), found.user.primary_phone_number_id.is_none());
     audit::record(cx, tx, told("phone_number.created", &row));
     found.phones.push(row);
@@ -137,7 +115,7 @@ async fn put_new(
     };
     apply(cx, &mut found, &id, &change)?;
     save(cx, tx, &mut found).await?;
-    Ok(taken_from(&found, &id)?)
+    Ok(one(&found, &id)?)
 }
 
 /// Changes a number, for the operator.
@@ -146,16 +124,16 @@ async fn put_new(
 /// 404; 400 `identification_claimed` when somebody else has it meanwhile, `identification_update_failed` when an unverified
 /// number would become primary or a second factor, or the user could not sign in any more.
 pub async fn update(cx: &Cx, id: &str, change: Change) -> Result<PhoneRow> {
-    let id = parse_id(id)?;
+    let id = claims::parse_id::<PhoneRow>(id)?;
     usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
-        let (mut found, row) = hold(&mut tx, &id).await?;
+        let (mut found, row) = hold::<PhoneRow>(&mut tx, &id).await?;
         if let Some(standing) = change.standing {
-            check_claim(&mut tx, &row, standing).await?;
+            claims::check_claim(&mut tx, &row, standing).await?;
         }
         apply(cx, &mut found, &id, &change)?;
         audit::record(cx, &mut tx, told("phone_number.updated", &row).changed(names(&change)));
         save(cx, &mut tx, &mut found).await?;
-        Ok::<_, Error>(taken_from(&found, &id)?)
+        Ok::<_, Error>(one(&found, &id)?)
     })
 }
 
@@ -177,7 +155,7 @@ pub async fn update_own(
         .ok_or_else(refuse::authentication_invalid)?;
     let (held, row, codes) = usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
         let mut held = clients::hold(&mut tx, client).await?;
-        let (mut found, row) = hold(&mut tx, id).await?;
+        let (mut found, row) = hold::<PhoneRow>(&mut tx, id).await?;
         let before = found.user.two_factor_enabled();
         apply(cx, &mut found, id, &change)?;
         audit::record(cx, &mut tx, told("phone_number.updated", &row).changed(names(&change)));
@@ -190,7 +168,7 @@ pub async fn update_own(
             codes = second_factors::ops::first_backup_codes(cx, &mut tx, &mut found.user).await?;
         }
         clients::rotate(cx, &mut tx, &mut held).await?;
-        Ok::<_, Error>((held, taken_from(&found, id)?, codes))
+        Ok::<_, Error>((held, one(&found, id)?, codes))
     })?;
     clients::announce(cx, &held, None);
     Ok((row, codes))
@@ -236,9 +214,9 @@ fn apply(
         .phones
         .iter()
         .position(|p| p.id == *id)
-        .ok_or_else(missing)?;
+        .ok_or_else(claims::missing::<PhoneRow>)?;
     if let Some(standing) = change.standing {
-        set_standing(cx, &mut found.phones[index], standing);
+        claims::set_standing(&mut found.phones[index], standing, cx.now);
     }
     if change.primary {
         if !found.phones[index].is_verified() {
@@ -312,7 +290,7 @@ fn set_second_factor(cx: &Cx, found: &mut Found, index: usize, on: bool) -> Resu
 /// # Errors
 /// 404; 400 `last_required_identification_deletion_failed`.
 pub async fn remove(cx: &Cx, id: &str) -> Result<PhoneRow> {
-    let id = parse_id(id)?;
+    let id = claims::parse_id::<PhoneRow>(id)?;
     usher_db::write_tx!(cx.app.db, cx.tenant(), tx => { remove_held(cx, &mut tx, &id).await })
 }
 
@@ -338,14 +316,14 @@ pub async fn remove_own(cx: &Cx, id: &IdentificationId) -> Result<PhoneRow> {
 }
 
 async fn remove_held(cx: &Cx, tx: &mut Tx, id: &IdentificationId) -> Result<PhoneRow> {
-    let (mut found, row) = hold(tx, id).await?;
+    let (mut found, row) = hold::<PhoneRow>(tx, id).await?;
     found.phones.retain(|p| p.id != *id);
     let demanded = cx.instance.settings.attributes.phone_number.required();
     if found.phones.is_empty() && (demanded || !ways::is_identified(&cx.instance.settings, &found))
     {
         return Err(refuse::last_required_identification_deletion_failed().into());
     }
-    store::delete(tx, id).await?;
+    store::delete::<PhoneRow>(tx, id).await?;
     audit::record(cx, tx, told("phone_number.deleted", &row));
     if found.user.primary_phone_number_id.as_ref() == Some(id) {
         found.user.primary_phone_number_id = next_primary(&found.phones);
@@ -374,30 +352,28 @@ pub async fn replace(
 ) -> Result<PhoneRow> {
     usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
         let mut found = list::hold(&mut tx, user).await?;
-        if store::claimed(&mut tx, number.as_str()).await?.is_some_and(|other| other.user_id != *user) {
-            return Err(refuse::identifier_taken("phone_number").into());
-        }
+        claims::check_free::<PhoneRow>(&mut tx, number.as_str(), Some(user)).await?;
         let mut kept = None;
         for phone in std::mem::take(&mut found.phones) {
             if kept.is_none() && phone.phone_number == number.as_str() {
                 kept = Some(phone);
             } else {
-                store::delete(&mut tx, &phone.id).await?;
+                store::delete::<PhoneRow>(&mut tx, &phone.id).await?;
                 audit::record(cx, &mut tx, told("phone_number.deleted", &phone));
             }
         }
         let row = match kept {
             Some(mut row) => {
-                set_standing(cx, &mut row, standing);
+                claims::set_standing(&mut row, standing, cx.now);
                 row.reserved_for_second_factor = false;
                 row.default_second_factor = false;
-                store::update(&mut tx, &row).await.map_err(taken)?;
+                store::update(&mut tx, &row).await.map_err(claims::taken::<PhoneRow>)?;
                 audit::record(cx, &mut tx, told("phone_number.updated", &row).changed(["verified", "primary", "reserved_for_second_factor"]));
                 row
             }
             None => {
                 let row = new_row(cx, user, number, standing);
-                store::insert(&mut tx, &row).await.map_err(taken)?;
+                store::insert(&mut tx, &row).await.map_err(claims::taken::<PhoneRow>)?;
                 audit::record(cx, &mut tx, told("phone_number.created", &row));
                 row
             }
@@ -414,15 +390,15 @@ pub async fn replace(
 /// # Errors
 /// 404; 400 `verification_already_verified`; 403 for countries that get none; 429 when a code was sent a moment ago.
 pub async fn prepare(cx: &Cx, id: &str, channel: Channel) -> Result<VerificationRow> {
-    let id = parse_id(id)?;
+    let id = claims::parse_id::<PhoneRow>(id)?;
     usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
-        let (found, row) = hold(&mut tx, &id).await?;
+        let (found, row) = hold::<PhoneRow>(&mut tx, &id).await?;
         if row.is_verified() {
             return Err(refuse::verification_already_verified().into());
         }
         let number = PhoneNumber::stored(&row.phone_number).ok_or_else(|| Fault::new("a stored number that is none"))?;
-        // Somebody else's number was added for show: they get nothing, and nothing proves it.
-        let others = store::claimed(&mut tx, number.as_str()).await?.is_some_and(|other| other.id != row.id);
+        // Somebody else's number was added for show.
+        let others = claims::is_others(&mut tx, &row).await?;
         let wanted = verifications::ops::Code {
             strategy: Strategy::PhoneCode,
             to: &Contact::Phone(number),
@@ -432,7 +408,7 @@ pub async fn prepare(cx: &Cx, id: &str, channel: Channel) -> Result<Verification
             delivery: if others { Delivery::Pretend } else { Delivery::Send(found.user.locale.as_deref()) },
         };
         let verification = verifications::ops::start_code(cx, &mut tx, &wanted).await?;
-        store::set_verification(&mut tx, &id, &verification.id, cx.now).await?;
+        store::set_verification::<PhoneRow>(&mut tx, &id, &verification.id, cx.now).await?;
         audit::record(cx, &mut tx, told("phone_number.verification.code_sent", &row));
         Ok::<_, Error>(verification)
     })
@@ -450,32 +426,16 @@ pub async fn attempt(
     code: &str,
     client: Option<&ClientId>,
 ) -> Result<VerificationRow> {
-    let id = parse_id(id)?;
+    let id = claims::parse_id::<PhoneRow>(id)?;
     let missing = || refuse::resource_not_found("verification");
-    let wanted = VerificationId::parse(verification).ok_or_else(missing)?;
+    let sent = VerificationId::parse(verification).ok_or_else(missing)?;
     usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
-        let (mut found, mut row) = hold(&mut tx, &id).await?;
-        if row.verification_id.as_ref() != Some(&wanted) {
-            return Err(missing().into());
+        let (mut found, mut row) = hold::<PhoneRow>(&mut tx, &id).await?;
+        if claims::try_code(cx, &mut tx, &mut row, &sent, code, client).await? {
+            claims::put(&mut found, &row);
+            save(cx, &mut tx, &mut found).await?;
         }
-        match verifications::ops::attempt(cx, &mut tx, &wanted, code, client).await? {
-            // Nothing was counted, so nothing is lost by a rollback.
-            Outcome::Refused(refused) if refused.code == refuse::verification_already_verified().code => return Err(refused.into()),
-            Outcome::Refused(refused) if refused.code == "form_code_incorrect" => audit::record(cx, &mut tx, told("phone_number.verification.code_attempt_invalid", &row).failed()),
-            Outcome::Refused(_) => {}
-            Outcome::Verified => {
-                check_claim(&mut tx, &row, Standing::Verified).await?;
-                set_standing(cx, &mut row, Standing::Verified);
-                row.verification_strategy = Some(Strategy::PhoneCode.word().to_owned());
-                row.verification_id = Some(wanted.clone());
-                if let Some(place) = found.phones.iter_mut().find(|p| p.id == row.id) {
-                    place.clone_from(&row);
-                }
-                audit::record(cx, &mut tx, told("phone_number.verified", &row).changed(["verified"]));
-                save(cx, &mut tx, &mut found).await?;
-            }
-        }
-        Ok::<_, Error>(verifications::store::find(&mut tx, &wanted).await?.ok_or_else(missing)?)
+        Ok::<_, Error>(verifications::store::find(&mut tx, &sent).await?.ok_or_else(missing)?)
     })
 }
 
@@ -495,29 +455,6 @@ pub async fn free_second_factors(cx: &Cx, tx: &mut Tx, user: &mut UserRow) -> Re
     second_factors::ops::set_phone(cx, tx, user, false).await
 }
 
-/// An event of a number.
-fn told(name: &'static str, row: &PhoneRow) -> Event {
-    Event::new(name).user(&row.user_id).about(row.id.as_str())
-}
-
-fn taken_from(found: &Found, id: &IdentificationId) -> Result<PhoneRow, ApiError> {
-    found
-        .phones
-        .iter()
-        .find(|p| p.id == *id)
-        .cloned()
-        .ok_or_else(missing)
-}
-
-/// The number and its user, locked until the transaction ends.
-async fn hold(tx: &mut Tx, id: &IdentificationId) -> Result<(Found, PhoneRow)> {
-    let row = store::find(tx, id).await?.ok_or_else(missing)?;
-    let found = list::hold(tx, &row.user_id).await?;
-    // Read again under the lock: it may be gone, or another's work may have changed it.
-    let row = taken_from(&found, id)?;
-    Ok((found, row))
-}
-
 fn new_row(cx: &Cx, user: &UserId, number: &PhoneNumber, standing: Standing) -> PhoneRow {
     let mut row = PhoneRow {
         instance_id: cx.instance.row.id.clone(),
@@ -534,39 +471,8 @@ fn new_row(cx: &Cx, user: &UserId, number: &PhoneNumber, standing: Standing) -> 
         created_at: cx.now,
         updated_at: cx.now,
     };
-    set_standing(cx, &mut row, standing);
+    claims::set_standing(&mut row, standing, cx.now);
     row
-}
-
-/// A code that is under way belongs to the standing that ends: it is forgotten.
-fn set_standing(cx: &Cx, row: &mut PhoneRow, standing: Standing) {
-    let was_verified = row.is_verified();
-    row.reserved = standing == Standing::Reserved;
-    row.claimed = standing != Standing::Unverified;
-    row.verification_status = if standing == Standing::Verified {
-        "verified"
-    } else {
-        "unverified"
-    }
-    .to_owned();
-    if standing == Standing::Verified && was_verified {
-        return;
-    }
-    row.verification_strategy = (standing == Standing::Verified).then(|| "admin".to_owned());
-    row.verification_id = None;
-    row.updated_at = cx.now;
-}
-
-async fn check_claim(tx: &mut Tx, row: &PhoneRow, standing: Standing) -> Result<()> {
-    let other = standing != Standing::Unverified
-        && store::claimed(tx, &row.phone_number)
-            .await?
-            .is_some_and(|other| other.id != row.id);
-    if other {
-        Err(refuse::identification_claimed().into())
-    } else {
-        Ok(())
-    }
 }
 
 /// Writes a held user whose numbers changed, and what follows for the second factors.
@@ -575,7 +481,7 @@ async fn save(cx: &Cx, tx: &mut Tx, found: &mut Found) -> Result<()> {
     let kept = store::of_user(tx, &found.user.id).await?;
     for row in &found.phones {
         if !kept.contains(row) {
-            store::update(tx, row).await.map_err(claimed)?;
+            store::update(tx, row).await.map_err(claims::claimed)?;
         }
     }
     let second = found.phones.iter().any(PhoneRow::is_second_factor);
@@ -583,22 +489,6 @@ async fn save(cx: &Cx, tx: &mut Tx, found: &mut Found) -> Result<()> {
     found.refresh();
     found.user.updated_at = cx.now;
     Ok(users::store::update(tx, &found.user).await?)
-}
-
-fn taken(e: usher_db::DbError) -> Error {
-    if e.is_unique() {
-        refuse::identifier_taken("phone_number").into()
-    } else {
-        e.into()
-    }
-}
-
-fn claimed(e: usher_db::DbError) -> Error {
-    if e.is_unique() {
-        refuse::identification_claimed().into()
-    } else {
-        e.into()
-    }
 }
 
 #[cfg(test)]

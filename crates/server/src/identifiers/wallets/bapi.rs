@@ -1,11 +1,12 @@
 //! Wallets, for the operator's servers (contract bapi §2.1).
+use super::model::WalletRow;
 use super::ops;
+use crate::answers::Deleted;
 use crate::cx::Cx;
 use crate::handler;
+use crate::identifiers::claims;
 use crate::route::{Call, Op, Reply};
 use crate::users::ops::list;
-use schemars::JsonSchema;
-use serde::Serialize;
 use usher_types::Result;
 
 /// What is served.
@@ -15,28 +16,12 @@ pub const OPS: &[Op] = &[Op::bapi(
     "UserWeb3WalletDelete",
     handler!(delete),
 )
-.answers::<DeletedWallet>()];
-
-/// A wallet that is gone.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-#[schemars(rename = "DeletedWeb3Wallet")]
-pub struct DeletedWallet {
-    /// `web3_wallet`.
-    pub object: &'static str,
-    /// `idn_…`.
-    pub id: String,
-    /// True.
-    pub deleted: bool,
-}
+.answers::<Deleted>()];
 
 async fn delete(cx: &Cx, call: &Call) -> Result<Reply> {
     let found = list::one(cx, call.param("user_id")).await?;
     let id = call.param("web3_wallet_identification_id");
-    let row = ops::own(cx, &found.user.id, id).await?;
+    let row: WalletRow = claims::own(cx, &found.user.id, id).await?;
     ops::remove(cx, &row.user_id, &row.id).await?;
-    Reply::json(&DeletedWallet {
-        object: "web3_wallet",
-        id: row.id.into(),
-        deleted: true,
-    })
+    Reply::json(&Deleted::new("web3_wallet", row.id))
 }

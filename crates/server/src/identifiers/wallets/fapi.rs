@@ -3,14 +3,15 @@ use super::model::{Wallet, WalletRow};
 use super::ops;
 use super::resource::WalletResource;
 use crate::access::ops::{self as access, Door};
+use crate::answers::Deleted;
 use crate::clients::fapi::envelope;
 use crate::cx::Cx;
 use crate::handler;
+use crate::identifiers::claims;
 use crate::reverifications::ops as reverifications;
 use crate::route::{Call, Guard, Op, Reply};
 use crate::sessions;
 use crate::strategies::Strategy;
-use serde_json::json;
 use usher_http::form::{Field, text};
 use usher_types::Result;
 use usher_types::error::codes as refuse;
@@ -76,7 +77,7 @@ pub const OPS: &[Op] = &[
 /// A wallet of the signed-in user; another user's is not found.
 async fn own(cx: &Cx, call: &Call) -> Result<WalletRow> {
     let (_, user) = sessions::ops::acting(cx).await?;
-    ops::own(cx, &user.id, call.param("web3_wallet_id")).await
+    claims::own(cx, &user.id, call.param("web3_wallet_id")).await
 }
 
 async fn shown(cx: &Cx, row: &WalletRow) -> Result<WalletResource> {
@@ -117,10 +118,7 @@ async fn delete(cx: &Cx, call: &Call) -> Result<Reply> {
     reverifications::acting(cx).await?;
     let row = own(cx, call).await?;
     ops::remove(cx, &row.user_id, &row.id).await?;
-    let client = crate::clients::resource::current(cx).await?;
-    Reply::json(
-        &json!({ "response": { "object": "web3_wallet", "id": row.id, "deleted": true }, "client": client }),
-    )
+    envelope(cx, Deleted::new("web3_wallet", row.id)).await
 }
 
 async fn prepare(cx: &Cx, call: &Call) -> Result<Reply> {

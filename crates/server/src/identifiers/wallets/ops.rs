@@ -1,8 +1,10 @@
 //! Wallets: adding, proving, removing. The user's row is locked first, so that its primary wallet and its wallets never disagree.
 use super::model::{MAX, Purpose, Wallet, WalletRow};
-use super::{proof, store};
-use crate::audit::{self, Event};
+use super::proof;
+use crate::audit;
 use crate::cx::Cx;
+use crate::identifiers::claims::{self, one, told};
+use crate::identifiers::store;
 use crate::strategies::Strategy;
 use crate::users;
 use crate::users::model::UserRow;
@@ -24,19 +26,6 @@ pub async fn of_user(tx: &mut Tx, user: &UserRow) -> Result<Vec<WalletRow>> {
         return Ok(Vec::new());
     }
     Ok(store::of_user(tx, &user.id).await?)
-}
-
-/// A wallet of a user.
-///
-/// # Errors
-/// 404 for others'.
-pub async fn own(cx: &Cx, user: &UserId, id: &str) -> Result<WalletRow> {
-    let missing = || refuse::resource_not_found("wallet");
-    let id = IdentificationId::parse(id).ok_or_else(missing)?;
-    Ok(store::find(&mut cx.read().await?, &id)
-        .await?
-        .filter(|row| row.user_id == *user)
-        .ok_or_else(missing)?)
 }
 
 /// The signature that an unproved wallet waits for.
@@ -89,9 +78,7 @@ pub async fn add(cx: &Cx, user: &UserId, wallet: &Wallet) -> Result<WalletRow> {
         if let Some(known) = found.wallets.iter().find(|w| w.wallet_normal == wallet.normal()) {
             return if known.is_verified() { Err(refuse::identifier_taken(param).into()) } else { Ok(known.clone()) };
         }
-        if !cx.instance.settings.enumeration_protection && store::claimed(&mut tx, &wallet.normal()).await?.is_some() {
-            return Err(refuse::identifier_taken(param).into());
-        }
+        claims::check_free_to_try::<WalletRow>(cx, &mut tx, &wallet.normal()).await?;
         if found.user.web3_wallets >= MAX {
             return Err(refuse::quota_exceeded().into());
         }
@@ -160,16 +147,14 @@ pub async fn attempt(cx: &Cx, before: &WalletRow, signature: &str) -> Result<Wal
             audit::record(cx, &mut tx, told("web3_wallet.verification.failed", &row).failed());
             return Ok(Err(refused));
         }
-        if store::claimed(&mut tx, &row.wallet_normal).await?.is_some() {
+        if claims::is_others(&mut tx, &row).await? {
             return Ok(Err(refuse::identification_claimed()));
         }
         row.claimed = true;
         row.verification_strategy = Some(checked.strategy.word().to_owned());
         row.updated_at = cx.now;
-        store::update(&mut tx, &row).await.map_err(|e| if e.is_unique() { Error::from(refuse::identification_claimed()) } else { e.into() })?;
-        if let Some(place) = found.wallets.iter_mut().find(|w| w.id == row.id) {
-            place.clone_from(&row);
-        }
+        store::update(&mut tx, &row).await.map_err(claims::claimed)?;
+        claims::put(&mut found, &row);
         if found.user.primary_web3_wallet_id.is_none() {
             found.user.primary_web3_wallet_id = Some(row.id.clone());
         }
@@ -191,7 +176,7 @@ pub async fn remove(cx: &Cx, user: &UserId, id: &IdentificationId) -> Result<()>
         if row.is_verified() && !ways::any(&cx.instance.settings, &found) {
             return Err(refuse::last_required_identification_deletion_failed().into());
         }
-        store::delete(&mut tx, id).await?;
+        store::delete::<WalletRow>(&mut tx, id).await?;
         audit::record(cx, &mut tx, told("web3_wallet.deleted", &row));
         if found.user.primary_web3_wallet_id.as_ref() == Some(id) {
             found.user.primary_web3_wallet_id = found.wallets.iter().find(|w| w.is_verified()).map(|w| w.id.clone());
@@ -199,11 +184,6 @@ pub async fn remove(cx: &Cx, user: &UserId, id: &IdentificationId) -> Result<()>
         save(cx, &mut tx, &mut found).await?;
         Ok::<_, Error>(())
     })
-}
-
-/// An event of a wallet.
-fn told(name: &'static str, row: &WalletRow) -> Event {
-    Event::new(name).user(&row.user_id).about(row.id.as_str())
 }
 
 /// The address of a stored wallet.
@@ -220,8 +200,7 @@ pub fn address(row: &WalletRow) -> Result<Wallet> {
 /// The wallet and its user, locked until the transaction ends.
 async fn hold(tx: &mut Tx, user: &UserId, id: &IdentificationId) -> Result<(Found, WalletRow)> {
     let found = list::hold(tx, user).await?;
-    let row = found.wallets.iter().find(|w| w.id == *id).cloned();
-    let row = row.ok_or_else(|| refuse::resource_not_found("wallet"))?;
+    let row = one(&found, id)?;
     Ok((found, row))
 }
 

@@ -10,8 +10,8 @@ use super::resource::{Audience, UserResource};
 use crate::cx::Cx;
 use crate::handler;
 use crate::identifiers;
+use crate::identifiers::claims::Standing;
 use crate::identifiers::email::EmailAddress;
-use crate::identifiers::ops::Standing;
 use crate::identifiers::ops::Tell;
 use crate::identifiers::resource::EmailResource;
 use crate::route::{Call, Op, Reply};
@@ -344,11 +344,7 @@ async fn put_email_address(cx: &Cx, call: &Call) -> Result<Reply> {
         .text(param)
         .and_then(EmailAddress::parse)
         .ok_or_else(|| refuse::form_param_format_invalid("email address").at(param))?;
-    let standing = match call.form.text("identification_status") {
-        Some("reserved") => Standing::Reserved,
-        Some("unverified") => Standing::Unverified,
-        _ => Standing::Verified,
-    };
+    let standing = Standing::read(call.form.text("identification_status"));
     let user = list::parse_id(call.param("user_id"))?;
     let row =
         identifiers::ops::replace(cx, &user, &address, standing, Tell::read(&call.form)).await?;

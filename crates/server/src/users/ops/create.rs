@@ -3,7 +3,6 @@ use crate::audit::{self, Event};
 use crate::cx::Cx;
 use crate::identifiers;
 use crate::identifiers::email::{EmailAddress, EmailRow};
-use crate::identifiers::phones;
 use crate::identifiers::phones::model::PhoneRow;
 use crate::identifiers::phones::number::PhoneNumber;
 use crate::identifiers::wallets;
@@ -180,12 +179,12 @@ pub async fn create(cx: &Cx, tx: &mut Tx, new: NewUser) -> Result<UserRow> {
             .map_err(|e| taken(e, "email_address"))?;
     }
     for wallet in &wallets {
-        wallets::store::insert(tx, wallet)
+        identifiers::store::insert(tx, wallet)
             .await
             .map_err(|e| taken(e, "web3_wallet"))?;
     }
     for phone in &phones {
-        phones::store::insert(tx, phone)
+        identifiers::store::insert(tx, phone)
             .await
             .map_err(|e| taken(e, "phone_number"))?;
     }
@@ -256,7 +255,7 @@ async fn check_free(
 ) -> Result<()> {
     let mut faults = Vec::new();
     for new in wallets {
-        if wallets::store::claimed(tx, &new.wallet.normal())
+        if identifiers::store::claimed::<WalletRow>(tx, &new.wallet.normal())
             .await?
             .is_some()
         {
@@ -264,7 +263,7 @@ async fn check_free(
         }
     }
     for phone in phones {
-        if phones::store::claimed(tx, phone.number.as_str())
+        if identifiers::store::claimed::<PhoneRow>(tx, phone.number.as_str())
             .await?
             .is_some()
         {
@@ -272,7 +271,7 @@ async fn check_free(
         }
     }
     for email in emails {
-        if identifiers::store::claimed(tx, email.address.as_str())
+        if identifiers::store::claimed::<EmailRow>(tx, email.address.as_str())
             .await?
             .is_some()
         {

@@ -90,7 +90,7 @@ pub async fn hold(tx: &mut Tx, id: &UserId) -> Result<Found> {
 /// # Errors
 /// The database's.
 pub async fn load(tx: &mut Tx, user: UserRow) -> Result<Found> {
-    let emails = identifiers::store::of_user(tx, &user.id).await?;
+    let emails = identifiers::store::of_user::<EmailRow>(tx, &user.id).await?;
     let phones = phones::ops::of_user(tx, &user).await?;
     let passkeys = passkeys::ops::of_user(tx, &user).await?;
     let wallets = wallets::ops::of_user(tx, &user).await?;
@@ -114,12 +114,12 @@ pub async fn page(cx: &Cx, search: &Search, page: &Page) -> Result<Vec<Found>> {
     let users = search::list(&mut tx, search, page).await?;
     let ids: Vec<UserId> = users.iter().map(|u| u.id.clone()).collect();
     let mut emails: HashMap<UserId, Vec<EmailRow>> = HashMap::new();
-    for email in identifiers::store::of_users(&mut tx, &ids).await? {
+    for email in identifiers::store::of_users::<EmailRow>(&mut tx, &ids).await? {
         emails.entry(email.user_id.clone()).or_default().push(email);
     }
     let mut numbers: HashMap<UserId, Vec<PhoneRow>> = HashMap::new();
     if users.iter().any(|u| u.phone_number_count > 0) {
-        for phone in phones::store::of_users(&mut tx, &ids).await? {
+        for phone in identifiers::store::of_users::<PhoneRow>(&mut tx, &ids).await? {
             numbers
                 .entry(phone.user_id.clone())
                 .or_default()
