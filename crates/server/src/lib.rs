@@ -10,6 +10,7 @@ pub mod captcha;
 pub mod clients;
 pub mod config;
 pub mod cx;
+pub mod domains;
 pub mod identifiers;
 pub mod instances;
 pub mod jwt_templates;
@@ -62,6 +63,7 @@ pub fn operations() -> impl Iterator<Item = &'static route::Op> {
         identifiers::bapi::OPS,
         identifiers::fapi::OPS,
         agents::bapi::OPS,
+        domains::bapi::OPS,
         agents::fapi::OPS,
         redirect_urls::bapi::OPS,
         jwt_templates::bapi::OPS,

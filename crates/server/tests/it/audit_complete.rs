@@ -292,6 +292,35 @@ async fn tickets(log: &mut Ledger, user: &str) {
     }
 }
 
+async fn domains(log: &mut Ledger) {
+    // Satellites are production's.
+    let world = log.world.clone();
+    let id = world.instance().row.id.clone();
+    let environment = async |word: &str| {
+        let set =
+            "UPDATE instances SET environment_type = ?, generation = generation + 1 WHERE id = ?";
+        let mut tx = world.app.db.write("").await.unwrap();
+        let values = [
+            Value::Text(word.to_owned()),
+            Value::Text(id.as_str().to_owned()),
+        ];
+        tx.run(set, &values).await.unwrap();
+        tx.commit().await.unwrap();
+        world.app.reload().await.unwrap();
+    };
+    environment("production").await;
+    let server = log.world.server();
+    let domain = json!({ "name": "satellite.org", "is_satellite": true });
+    let made = log
+        .told("AddDomain", server.post("/v1/domains", domain))
+        .await;
+    let path = format!("/v1/domains/{}", text(&made["id"]));
+    let other = json!({ "name": "another.org" });
+    log.told("UpdateDomain", server.patch(&path, other)).await;
+    log.told("DeleteDomain", server.delete(&path)).await;
+    environment("development").await;
+}
+
 async fn agents(log: &mut Ledger, user: &str) {
     let server = log.world.server();
     let task = json!({ "on_behalf_of": { "user_id": user }, "permissions": "*", "agent_name": "a", "task_description": "b", "redirect_url": "http://localhost:3000/" });
@@ -370,6 +399,7 @@ async fn by_server(log: &mut Ledger) {
     waitlist(log).await;
     places_and_templates(log).await;
     agents(log, &id).await;
+    domains(log).await;
     log.told(
         "UpdateUser",
         server.patch(&user, json!({ "first_name": "Ada" })),

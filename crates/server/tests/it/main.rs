@@ -97,6 +97,7 @@ mod races;
 mod redirect_urls;
 mod refresh;
 mod reverification;
+mod satellites;
 mod second_factors;
 mod server_sessions;
 mod session_tasks;
