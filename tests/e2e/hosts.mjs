@@ -1,5 +1,5 @@
-// Production on one machine: an authority made for this run, `usher serve` with TLS, two instances (on a root domain and on one
-// of its subdomains), their apps, and a Chromium that takes every name for this machine.
+// Production on one machine: an authority made for this run, `usher serve` with TLS, two instances (on a root domain, which has
+// a satellite, and on one of its subdomains), their apps, and a Chromium that takes every name for this machine.
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -42,9 +42,9 @@ function ask({ port, authority }, host, path, { method = 'GET', headers = {}, bo
 
 export async function startHosts() {
   const directory = mkdtempSync(join(tmpdir(), 'usher-hosts-'));
-  const [port, rootApp, subApp] = [await freePort(), await freePort(), await freePort()];
-  const { authority, made: [roots, subs] } = certificates(directory, [
-    ['example.com', '*.example.com', 'localhost', 'evil.example.net'], ['*.sub.example.com'],
+  const [port, rootApp, subApp, satelliteApp] = [await freePort(), await freePort(), await freePort(), await freePort()];
+  const { authority, made: [roots, subs, satellites] } = certificates(directory, [
+    ['example.com', '*.example.com', 'localhost', 'evil.example.net'], ['*.sub.example.com'], ['satellite.org', '*.satellite.org'],
   ]);
   const config = join(directory, 'usher.toml');
   const instance = (name, host, settings) => `[[instances]]\nname = "${name}"\nhost = "${host}"\n[instances.settings]\n${settings}\n`;
@@ -57,6 +57,9 @@ key = "${roots.key}"
 [[server.tls.certificates]]
 chain = "${subs.chain}"
 key = "${subs.key}"
+[[server.tls.certificates]]
+chain = "${satellites.chain}"
+key = "${satellites.key}"
 [database]
 url = "sqlite:${join(directory, 'usher.db')}"
 [keys]
@@ -79,17 +82,24 @@ ${instance('sub', 'clerk.sub.example.com', '')}`);
   const trusted = process.env.NODE_EXTRA_CA_CERTS;
   const bundle = join(directory, 'trusted.pem');
   writeFileSync(bundle, `${trusted && existsSync(trusted) ? readFileSync(trusted, 'utf8') : ''}\n${authority}`);
-  const app = (name, appPort, parties) => start(`app ${name}`, process.execPath, ['apps/hosts/server.mjs'], {
-    cwd: here, logFile: join(directory, `${name}.log`),
+  const app = (name, appPort, parties, more = {}) => start(`app ${parties[0]}`, process.execPath, ['apps/hosts/server.mjs'], {
+    cwd: here, logFile: join(directory, `${appPort}.log`),
     env: { ...keys(name), PORT: String(appPort), CERTIFICATE: roots.chain, CERTIFICATE_KEY: roots.key, NODE_EXTRA_CA_CERTS: bundle,
-      CLERK_API_URL: `https://localhost:${port}`, AUTHORIZED_PARTIES: parties.join(',') },
-    ready: async () => (await ask({ port: appPort, authority }, 'example.com', '/blank').catch(() => null))?.status === 200,
+      CLERK_API_URL: `https://localhost:${port}`, AUTHORIZED_PARTIES: parties.join(','), ...more },
+    ready: async () => (await ask({ port: appPort, authority }, more.SATELLITE ?? 'example.com', '/blank').catch(() => null))?.status === 200,
   });
-  const apps = [await app('root', rootApp, ['https://example.com', 'https://app.example.com']), await app('sub', subApp, ['https://sub.example.com'])];
+  const bapi = (name, path, body) => ask(local, 'localhost', path, { method: 'POST', body, headers: { authorization: `Bearer ${keys(name).CLERK_SECRET_KEY}` } });
+  const added = await bapi('root', '/v1/domains', { name: 'satellite.org', is_satellite: true });
+  assert.equal(added.status, 200, added.said);
+  const apps = [
+    await app('root', rootApp, ['https://example.com', 'https://app.example.com']), await app('sub', subApp, ['https://sub.example.com']),
+    await app('root', satelliteApp, ['https://satellite.org'], { SATELLITE: 'satellite.org', SIGN_IN_URL: 'https://accounts.example.com/sign-in', CERTIFICATE: satellites.chain, CERTIFICATE_KEY: satellites.key }),
+  ];
   const to = (host, appPort) => `MAP ${host}:443 127.0.0.1:${appPort}`;
   const pin = createHash('sha256').update(new X509Certificate(authority).publicKey.export({ type: 'spki', format: 'der' })).digest('base64');
   const browser = await launchChromium([
     ...['clerk.example.com', 'accounts.example.com', 'clerk.sub.example.com', 'accounts.sub.example.com'].map(host => to(host, port)),
+    to('clerk.satellite.org', port), to('satellite.org', satelliteApp),
     to('sub.example.com', subApp), ...['example.com', 'app.example.com', 'blog.example.com', 'evil.example.net'].map(host => to(host, rootApp)),
     'MAP * ~NOTFOUND', 'EXCLUDE 127.0.0.1',
   ].join(', '), `--ignore-certificate-errors-spki-list=${pin}`);
@@ -104,8 +114,7 @@ ${instance('sub', 'clerk.sub.example.com', '')}`);
     log: () => readFileSync(join(directory, 'usher.log'), 'utf8'),
     /** A user made by the operator's server; the id. */
     async newUser(name, emailAddress, password) {
-      const { status, said } = await ask(local, 'localhost', '/v1/users', { method: 'POST', body: { email_address: [emailAddress], password },
-        headers: { authorization: `Bearer ${keys(name).CLERK_SECRET_KEY}` } });
+      const { status, said } = await bapi(name, '/v1/users', { email_address: [emailAddress], password });
       assert.equal(status, 200, said);
       return JSON.parse(said).id;
     },

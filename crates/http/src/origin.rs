@@ -136,22 +136,29 @@ impl Url {
         };
         format!("{}{rest}", self.origin())
     }
-    /// This URL with a query parameter appended (before any fragment). The value is encoded here.
+    /// This URL with a query parameter set: at the end, before any fragment, and others of its name are gone. The value is
+    /// encoded here.
     #[must_use]
     pub fn with_query(&self, name: &str, value: &str) -> String {
         let (before, fragment) = self
             .rest
             .split_once('#')
             .map_or((self.rest.as_str(), None), |(b, f)| (b, Some(f)));
-        let path = if before.is_empty() && self.is_page() {
+        let (path, query) = before.split_once('?').unwrap_or((before, ""));
+        let path = if path.is_empty() && self.is_page() {
             "/"
         } else {
-            before
+            path
         };
-        let join = if path.contains('?') { '&' } else { '?' };
+        let is_it = |pair: &&str| {
+            let found = pair.split('=').next().unwrap_or_default();
+            crate::percent::decode(found, true).is_some_and(|found| found == name)
+        };
+        let kept = query.split('&').filter(|p| !p.is_empty() && !is_it(p));
+        let query: String = kept.flat_map(|pair| [pair, "&"]).collect();
         let tail = fragment.map(|f| format!("#{f}")).unwrap_or_default();
         format!(
-            "{}{path}{join}{name}={}{tail}",
+            "{}{path}?{query}{name}={}{tail}",
             self.before_rest(),
             crate::percent::encode(value)
         )
@@ -243,6 +250,10 @@ mod tests {
             url.with_query("n", "a b"),
             "https://app.example.com/a?b&n=a%20b#c"
         );
+        let again = Url::parse("https://a.com/?n=1&x=2&%6e=3&nn=4&n").expect("a URL");
+        assert_eq!(again.with_query("n", "5"), "https://a.com/?x=2&nn=4&n=5");
+        let bare = Url::parse("https://a.com?n=1#n=2").expect("a URL");
+        assert_eq!(bare.with_query("n", "5"), "https://a.com/?n=5#n=2");
         for bad in [
             "//evil.com",
             "/path",

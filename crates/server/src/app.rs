@@ -1,4 +1,6 @@
 //! What a process has: the database, the keys, the clock, the hashing pool, the instances it serves.
+use crate::domains;
+use crate::domains::model::DomainRow;
 use crate::instances::loaded::Parts;
 use crate::instances::{Instance, store};
 use crate::limits::bucket::Limiter;
@@ -187,6 +189,7 @@ impl App {
             let parts = Parts {
                 signing_keys: store::signing_keys(&mut tx, &row.id).await?,
                 redirect_urls: redirect_urls::store::urls(&mut tx, row.id.as_str()).await?,
+                satellites: domains::store::of_instance(&mut tx, row.id.as_str()).await?,
             };
             loaded.push(Arc::new(Instance::load(
                 row,
@@ -229,6 +232,16 @@ impl App {
     pub fn instance_by_api_host(&self, host: &str) -> Option<Arc<Instance>> {
         self.instance_by_host(host)
             .filter(|i| self.options.development || i.row.host == host)
+    }
+
+    /// The satellite that a host is the Frontend API of, with its instance.
+    #[must_use]
+    pub fn satellite_by_host(&self, host: &str) -> Option<(Arc<Instance>, DomainRow)> {
+        self.instances().into_iter().find_map(|instance| {
+            let found = instance.satellites.iter().find(|s| s.host() == host);
+            let found = found.cloned();
+            found.map(|satellite| (instance, satellite))
+        })
     }
 
     /// The instance that a host names: its Frontend-API host or its portal's. In development the only (or first)

@@ -1,6 +1,7 @@
 //! What one request (or job) has: the process, the instance, the present, who calls, and what goes out with the answer.
 use crate::app::App;
 use crate::clients::model::ClientRow;
+use crate::domains::model::DomainRow;
 use crate::instances::Instance;
 use std::sync::{Arc, Mutex, PoisonError};
 use usher_db::Tx;
@@ -112,6 +113,8 @@ pub struct Cx {
     pub caller: Caller,
     /// The browser's client, as it was when the request came.
     pub client: Option<ClientRow>,
+    /// The satellite whose host the request came to.
+    pub satellite: Option<DomainRow>,
     /// The token of a development browser came, and no client cookie: answers carry tokens back in a header.
     pub dev_browser: Option<DevBrowser>,
     /// Several client cookies came, and none was believed: the browser's own is among them and is left alone.
@@ -145,6 +148,7 @@ impl Cx {
             request,
             caller: Caller::default(),
             client: None,
+            satellite: None,
             dev_browser: None,
             ambiguous: false,
             operation: "",

@@ -11,6 +11,7 @@ pub mod captcha;
 pub mod clients;
 pub mod config;
 pub mod cx;
+pub mod domains;
 pub mod identifiers;
 pub mod images;
 pub mod instances;
@@ -50,6 +51,8 @@ pub fn operations() -> impl Iterator<Item = &'static route::Op> {
         instances::bapi::OPS,
         instances::communication::OPS,
         instances::standing::OPS,
+        instances::native::OPS,
+        instances::beta::OPS,
         clients::fapi::OPS,
         clients::bapi::OPS,
         sessions::fapi::OPS,
@@ -70,6 +73,7 @@ pub fn operations() -> impl Iterator<Item = &'static route::Op> {
         identifiers::bapi::OPS,
         identifiers::fapi::OPS,
         agents::bapi::OPS,
+        domains::bapi::OPS,
         agents::fapi::OPS,
         redirect_urls::bapi::OPS,
         jwt_templates::bapi::OPS,

@@ -194,6 +194,7 @@ pub async fn housekeeping(app: &App) -> Result<()> {
         crate::tickets::store::sweep(&mut tx, yesterday).await?;
         crate::reverifications::store::sweep(&mut tx, yesterday).await?;
         crate::agents::store::sweep(&mut tx, yesterday).await?;
+        clients::store::sweep_satellites(&mut tx, now).await?;
         sign_ins::store::sweep(&mut tx, yesterday).await?;
         sign_ups::store::sweep(&mut tx, yesterday).await?;
         social::store::sweep(&mut tx, yesterday).await?;

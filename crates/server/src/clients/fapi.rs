@@ -1,12 +1,12 @@
 //! `/v1/client` (contract fapi §3.3, §8.1).
-use super::{dev_browser, handshake, ops, resource};
+use super::{dev_browser, handshake, ops, resource, satellite};
 use crate::cx::Cx;
 use crate::handler;
 use crate::route::{Call, Guard, Op, Reply};
 use schemars::JsonSchema;
 use serde::Serialize;
 use usher_http::cookie::SetCookie;
-use usher_http::form::{Field, text, word};
+use usher_http::form::{Field, secret, text, word};
 use usher_types::Result;
 use usher_types::error::codes as refuse;
 
@@ -46,6 +46,15 @@ const HANDSHAKE: &[Field] = &[
     text("__clerk_hs_reason", 128).query(),
 ];
 
+const SYNC: &[Field] = &[
+    text("redirect_url", 4096).query().required(),
+    text("link_domain", 255).query(),
+    text("link_nonce", 64).query(),
+];
+const LINK: &[Field] = &[
+    secret("__clerk_token", 128).query().required(),
+    text("redirect_url", 4096).query().required(),
+];
 const INIT: &[Field] = &[text("origin", 2048).query()];
 const TOUCH: &[Field] = &[text("redirect_url", 4096).query().required()];
 
@@ -135,6 +144,25 @@ pub const OPS: &[Op] = &[
     )
     .fields(TOUCH)
     .navigated(),
+    Op::fapi(
+        "GET",
+        "/v1/client/sync",
+        "syncClient",
+        Guard::Browser,
+        handler!(satellite::sync),
+    )
+    .fields(SYNC)
+    .navigated(),
+    Op::fapi(
+        "GET",
+        "/v1/client/link",
+        "linkClient",
+        Guard::Browser,
+        handler!(satellite::link),
+    )
+    .fields(LINK)
+    .navigated()
+    .once(),
     Op::fapi(
         "GET",
         "/v1/clear-site-data",

@@ -1,7 +1,7 @@
 //! The handshake: a server SDK sends the browser here to learn who is signed in; we send it back with a nonce, under
 //! which the SDK fetches the cookies to set on the app's host (contract fapi §5.3, §5.4).
 use super::model::ClientRow;
-use super::{dev_browser, ops, store};
+use super::{dev_browser, ops, satellite, store};
 use crate::cx::Cx;
 use crate::route::{Call, Reply};
 use crate::sessions::model::SessionRow;
@@ -28,7 +28,11 @@ const NONCE_LIFE_SECS: i64 = 60;
 pub fn redirect_target(cx: &Cx, text: &str) -> Result<Url> {
     let url = redirect_urls::model::canonical(text)
         .ok_or_else(|| refuse::invalid_redirect_url().at("redirect_url"))?;
-    let own = url.is_page() && origin_allowed(cx, &url.origin());
+    let satellite = cx.instance.satellites.iter().any(|s| s.has_page(&url));
+    let own = url.is_page()
+        && (origin_allowed(cx, &url.origin())
+            || satellite
+            || cx.satellite.is_some() && cx.instance.allows_origin(&url.origin()));
     if !own && !cx.instance.lists_redirect(&url) {
         return Err(refuse::redirect_url_not_associated_with_instance()
             .at("redirect_url")
@@ -63,6 +67,11 @@ impl<'a> Place<'a> {
         let domain = cx.instance.root_domain.as_deref().filter(|_| shared);
         Self { secure, domain }
     }
+    /// On a satellite: its domain, which the nonce's keeper does not know.
+    fn on(satellite: &'a str, secure: bool) -> Self {
+        let domain = Some(satellite);
+        Self { secure, domain }
+    }
 }
 
 /// Who is signed in: the session token and the refresh token of the app's host.
@@ -80,6 +89,9 @@ struct Kept {
     stamp: i64,
     secure: bool,
     shared: bool,
+    /// The satellite's domain, where the handshake was on one.
+    #[serde(default)]
+    satellite: Option<String>,
     /// The application's development-browser token, on instances that have them.
     dev_browser: Option<String>,
 }
@@ -158,9 +170,9 @@ const NOBODY: &str = "nobody.";
 
 /// The nonce of a handshake that found nobody signed in. It says so by itself and is kept nowhere: a page that anybody can
 /// load must not make the database grow. It holds no secret; the MAC keeps others from writing one.
-fn nobody_nonce(cx: &Cx, place: Place<'_>, expire_at: i64) -> String {
+fn nobody_nonce(cx: &Cx, place: Place<'_>, satellite: &str, expire_at: i64) -> String {
     let said = format!(
-        "{NOBODY}{expire_at}.{}{}",
+        "{NOBODY}{expire_at}.{}{}{satellite}",
         u8::from(place.secure),
         u8::from(place.domain.is_some())
     );
@@ -183,12 +195,17 @@ pub async fn payload(cx: &Cx, nonce: &str) -> Result<Vec<String>> {
                 expire_at.parse::<i64>().ok()?,
                 rest.as_bytes().first()? == &b'1',
                 rest.as_bytes().get(1)? == &b'1',
+                rest.get(2..)?.split('.').next()?,
             ))
         });
-        let (expire_at, secure, shared) = told.ok_or_else(refuse::invalid_handshake)?;
-        let place = Place::of(cx, secure, shared);
+        let (expire_at, secure, shared, satellite) = told.ok_or_else(refuse::invalid_handshake)?;
+        let named = cx.instance.satellites.iter().find(|s| s.id == satellite);
+        let place = match named {
+            Some(satellite) => Place::on(&satellite.name, secure),
+            None => Place::of(cx, secure, shared),
+        };
         let genuine = digest::equal(
-            nobody_nonce(cx, place, expire_at).as_bytes(),
+            nobody_nonce(cx, place, satellite, expire_at).as_bytes(),
             nonce.as_bytes(),
         );
         if !genuine || expire_at <= cx.now.secs() {
@@ -203,7 +220,10 @@ pub async fn payload(cx: &Cx, nonce: &str) -> Result<Vec<String>> {
     let kept = store::handshake(&mut cx.read().await?, &digest::sha256_hex(nonce), cx.now).await?;
     let plain = kept.and_then(|sealed| Master::of_token(nonce).open(SEALED_FOR, &sealed).ok());
     let kept: Kept = serde_json::from_slice(&plain.ok_or_else(refuse::invalid_handshake)?)?;
-    let place = Place::of(cx, kept.secure, kept.shared);
+    let place = match &kept.satellite {
+        Some(name) => Place::on(name, kept.secure),
+        None => Place::of(cx, kept.secure, kept.shared),
+    };
     let token = kept.dev_browser.as_deref();
     Ok(directives(cx, place, kept.stamp, Some(&kept.who), token))
 }
@@ -215,6 +235,14 @@ pub async fn payload(cx: &Cx, nonce: &str) -> Result<Vec<String>> {
 pub async fn answer(cx: &Cx, call: &Call) -> Result<Reply> {
     let target = page_target(cx, call.form.text("redirect_url").unwrap_or_default())?;
     let by_nonce = call.form.text("format") == Some("nonce");
+    let reason = call.form.text("__clerk_hs_reason");
+    if let Some(satellite) = &cx.satellite
+        && cx.client.is_none()
+        && reason == Some("satellite-needs-syncing")
+    {
+        // The server has found its visitor unknown here: the primary may know them.
+        return Ok(satellite::to_primary(cx, satellite, &target));
+    }
     send_back(cx, cx.client.as_ref(), None, &target, by_nonce).await
 }
 
@@ -255,7 +283,10 @@ pub async fn send_back(
     };
     let nonce = match &who {
         Some(_) => cx.app.rng.token(),
-        None => nobody_nonce(cx, place, cx.now.secs() + NONCE_LIFE_SECS),
+        None => {
+            let satellite = cx.satellite.as_ref().map_or("", |s| s.id.as_str());
+            nobody_nonce(cx, place, satellite, cx.now.secs() + NONCE_LIFE_SECS)
+        }
     };
     let in_url = cx.instance.has_dev_browsers();
     let token = in_url.then(|| match token {
@@ -275,6 +306,7 @@ pub async fn send_back(
                 stamp,
                 secure: place.secure,
                 shared: place.domain.is_some(),
+                satellite: cx.satellite.as_ref().map(|s| s.name.clone()),
                 dev_browser: token,
             };
             let plain = serde_json::to_vec(&kept)?;

@@ -12,4 +12,5 @@ pub mod handshake;
 pub mod model;
 pub mod ops;
 pub mod resource;
+pub mod satellite;
 pub mod store;

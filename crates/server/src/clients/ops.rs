@@ -75,6 +75,18 @@ pub async fn create(cx: &Cx, tx: &mut Tx) -> Result<Held> {
 /// # Errors
 /// The database's.
 pub async fn rotate(cx: &Cx, tx: &mut Tx, held: &mut Held) -> Result<()> {
+    if !cx.instance.satellites.is_empty() {
+        store::forget_satellite_tokens(tx, &held.row.id).await?;
+    }
+    if cx.satellite.is_some() {
+        // The primary's token is another host's: this browser gets none here. Where nobody is signed in any more, the one
+        // that it has there opens nothing either.
+        if live_sessions(cx, tx, &held.row.id).await?.is_empty() {
+            let nobodys = digest::sha256_hex(&cx.app.rng.token());
+            store::rotate(tx, &held.row.id, &nobodys, held.row.expire_at, cx.now).await?;
+        }
+        return Ok(());
+    }
     let token = cx.app.rng.token();
     let hash = dev_browser::token_hash(cx, &token);
     let expire_at = cx.now.plus_secs(COOKIE_LIFE_SECS);
@@ -88,6 +100,13 @@ pub async fn rotate(cx: &Cx, tx: &mut Tx, held: &mut Held) -> Result<()> {
 /// Tells the browser, after the commit.
 pub fn announce(cx: &Cx, held: &Held, sessions_changed: Option<i64>) {
     cx.created_client(held.row.id.clone());
+    if cx.satellite.is_some() && sessions_changed.is_some() {
+        cx.outgoing(|o| {
+            o.forget_client = true;
+            o.client_uat = Some(0);
+        });
+        return;
+    }
     cx.outgoing(|o| {
         if let Some(token) = &held.token {
             o.client_token = Some(token.expose().clone());

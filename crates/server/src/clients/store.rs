@@ -1,5 +1,5 @@
-//! SQL of `clients` and `handshakes`.
-use super::model::ClientRow;
+//! SQL of `clients`, `handshakes`, `satellite_links` and `satellite_tokens`.
+use super::model::{ClientRow, SatelliteLinkRow};
 use crate::users::store::const_format;
 use usher_db::{DbError, Tx, params};
 use usher_types::Timestamp;
@@ -279,4 +279,104 @@ pub async fn forget_idle(tx: &mut Tx, id: &ClientId, idle: Timestamp) -> Result<
         params![tenant, id, idle],
     )
     .await
+}
+
+/// The client that a satellite's token opens there.
+pub async fn by_satellite_token(
+    tx: &mut Tx,
+    domain: &str,
+    hash: &str,
+    now: Timestamp,
+) -> Result<Option<ClientRow>, DbError> {
+    let tenant = tx.tenant().to_owned();
+    let row: Option<(String,)> = tx.first("SELECT client_id FROM satellite_tokens WHERE instance_id = ? AND token_hash = ? AND domain_id = ? AND expire_at > ?", params![tenant, hash, domain, now]).await?;
+    match row {
+        Some((id,)) => find(tx, &ClientId::trusted(id)).await,
+        None => Ok(None),
+    }
+}
+
+/// Gives a client a token on a satellite, in place of the one before.
+pub async fn replace_satellite_token(
+    tx: &mut Tx,
+    client: &ClientRow,
+    domain: &str,
+    hash: &str,
+) -> Result<(), DbError> {
+    let tenant = tx.tenant().to_owned();
+    tx.run(
+        "DELETE FROM satellite_tokens WHERE instance_id = ? AND client_id = ? AND domain_id = ?",
+        params![tenant, client.id, domain],
+    )
+    .await?;
+    tx.run("INSERT INTO satellite_tokens (instance_id, token_hash, client_id, domain_id, expire_at) VALUES (?, ?, ?, ?, ?)", params![tenant, hash, client.id, domain, client.expire_at]).await.map(drop)
+}
+
+/// What a client is known by on satellites is nothing any more.
+pub async fn forget_satellite_tokens(tx: &mut Tx, client: &ClientId) -> Result<(), DbError> {
+    let tenant = tx.tenant().to_owned();
+    tx.run(
+        "DELETE FROM satellite_tokens WHERE instance_id = ? AND client_id = ?",
+        params![tenant, client],
+    )
+    .await
+    .map(drop)
+}
+
+/// What browsers are known by on a satellite is nothing any more.
+pub async fn forget_satellite(tx: &mut Tx, domain: &str) -> Result<(), DbError> {
+    let tenant = tx.tenant().to_owned();
+    tx.run(
+        "DELETE FROM satellite_tokens WHERE instance_id = ? AND domain_id = ?",
+        params![tenant, domain],
+    )
+    .await?;
+    tx.run(
+        "DELETE FROM satellite_links WHERE instance_id = ? AND domain_id = ?",
+        params![tenant, domain],
+    )
+    .await
+    .map(drop)
+}
+
+pub async fn add_satellite_link(tx: &mut Tx, link: &SatelliteLinkRow) -> Result<(), DbError> {
+    tx.insert("satellite_links", SatelliteLinkRow::COLUMNS, &link.values())
+        .await
+        .map(drop)
+}
+
+pub async fn satellite_link(
+    tx: &mut Tx,
+    hash: &str,
+    now: Timestamp,
+) -> Result<Option<SatelliteLinkRow>, DbError> {
+    let tenant = tx.tenant().to_owned();
+    tx.first("SELECT instance_id, token_hash, client_id, client_token_hash, browser_hash, domain_id, expire_at FROM satellite_links WHERE instance_id = ? AND token_hash = ? AND expire_at > ?", params![tenant, hash, now]).await
+}
+
+/// Uses a link up: true for exactly one caller.
+pub async fn use_satellite_link(tx: &mut Tx, hash: &str) -> Result<bool, DbError> {
+    let tenant = tx.tenant().to_owned();
+    let gone = tx
+        .run(
+            "DELETE FROM satellite_links WHERE instance_id = ? AND token_hash = ?",
+            params![tenant, hash],
+        )
+        .await?;
+    Ok(gone == 1)
+}
+
+/// Forgets dead links and tokens of satellites, of every instance: the housekeeping job's.
+pub async fn sweep_satellites(tx: &mut Tx, now: Timestamp) -> Result<(), DbError> {
+    tx.run(
+        "DELETE FROM satellite_links WHERE expire_at < ?",
+        params![now],
+    )
+    .await?;
+    tx.run(
+        "DELETE FROM satellite_tokens WHERE expire_at < ?",
+        params![now],
+    )
+    .await
+    .map(drop)
 }

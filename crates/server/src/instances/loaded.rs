@@ -4,6 +4,7 @@ use super::keyring::Keyring;
 use super::model::{InstanceRow, SigningKeyRow};
 use super::settings::Settings;
 use crate::app::Options;
+use crate::domains::model::DomainRow;
 use crate::social::registry::Connections;
 use bytes::Bytes;
 use std::collections::HashSet;
@@ -91,6 +92,8 @@ pub struct Instance {
     pub social: Connections,
     /// Redirect targets beyond its origins, each a whole URL.
     redirect_urls: HashSet<String>,
+    /// Further domains whose applications share its sessions; none on development instances.
+    pub satellites: Vec<DomainRow>,
 }
 
 /// What an instance is made of besides its row.
@@ -100,6 +103,8 @@ pub struct Parts {
     pub signing_keys: Vec<SigningKeyRow>,
     /// Redirect targets beyond its origins.
     pub redirect_urls: Vec<String>,
+    /// Further domains.
+    pub satellites: Vec<DomainRow>,
 }
 
 impl Instance {
@@ -153,6 +158,11 @@ impl Instance {
             root_domain,
             scheme,
             redirect_urls: parts.redirect_urls.into_iter().collect(),
+            satellites: if row.environment_type == "production" {
+                parts.satellites
+            } else {
+                Vec::new()
+            },
             keys,
             data_key,
             settings,

@@ -8,6 +8,7 @@
 //! Not here: what the settings mean in a flow (`sign_ins::flow`, `users::password`).
 //! Reference: contract fapi §1, §7, bapi §1.1, §2.12.
 pub mod bapi;
+pub mod beta;
 pub mod communication;
 pub mod environment;
 pub mod fapi;
@@ -16,6 +17,7 @@ pub mod keys;
 pub mod limits;
 pub mod loaded;
 pub mod model;
+pub mod native;
 pub mod ops;
 pub mod retention;
 pub mod rotation;

@@ -21,6 +21,9 @@ fn own_origin(cx: &Cx) -> String {
 /// One verdict on an origin, used for requests and redirects alike.
 #[must_use]
 pub fn origin_allowed(cx: &Cx, origin: &str) -> bool {
+    if let Some(satellite) = &cx.satellite {
+        return Url::parse(origin).is_some_and(|url| satellite.has_page(&url));
+    }
     if cx.instance.allows_origin(origin) {
         return true;
     }
@@ -39,7 +42,7 @@ fn foreign(cx: &Cx, origin: &str) -> ApiError {
         tracing::warn!(event = "origin.refused", instance.id = %cx.tenant(), trace.id = %cx.trace,
             "A request with a client cookie came from a foreign origin");
     }
-    if cx.instance.is_neighbour(origin) {
+    if cx.satellite.is_none() && cx.instance.is_neighbour(origin) {
         refuse::subdomain_not_allowed()
     } else {
         refuse::origin_invalid()
@@ -160,7 +163,13 @@ pub async fn find_client(cx: &mut Cx, query: &[(String, String)]) -> Result<()> 
     if !tokens.is_empty() && tokens.len() <= CANDIDATES {
         let mut tx = cx.read().await?;
         for token in &tokens {
-            let found = store::by_token(&mut tx, &digest::sha256_hex(token)).await?;
+            let hash = digest::sha256_hex(token);
+            let found = match &cx.satellite {
+                Some(domain) => {
+                    store::by_satellite_token(&mut tx, &domain.id, &hash, cx.now).await?
+                }
+                None => store::by_token(&mut tx, &hash).await?,
+            };
             live.extend(found.filter(|client| client.expire_at > cx.now));
         }
     }
@@ -180,6 +189,9 @@ pub async fn find_client(cx: &mut Cx, query: &[(String, String)]) -> Result<()> 
 pub fn shared_domain(cx: &Cx) -> Option<&str> {
     if cx.request.proxy_url.is_some() {
         return None;
+    }
+    if let Some(satellite) = &cx.satellite {
+        return Some(&satellite.name);
     }
     let root = cx.instance.root_domain.as_deref()?;
     let (host, _) = split_host(&cx.request.host)?;

@@ -16,6 +16,7 @@ pub mod router;
 use crate::app::App;
 use crate::clients::dev_browser;
 use crate::cx::{Caller, Cx, RequestFacts};
+use crate::domains;
 use crate::instances::{Instance, keys, store};
 use crate::route::{Api, Call, Guard, Op, Reply, Sent};
 use crate::{limits, sessions};
@@ -261,13 +262,21 @@ async fn fapi(app: &Arc<App>, request: &Incoming, path: &str, trace: &str) -> (R
         }
     }
     let facts = facts(app, request, proved.is_some());
-    let Some(instance) = proved.or_else(|| app.instance_by_api_host(&facts.host)) else {
+    let (named, satellite) = match app.satellite_by_host(&facts.host) {
+        Some((instance, satellite)) if proved.is_none() => (Some(instance), Some(satellite)),
+        _ => (
+            proved.or_else(|| app.instance_by_api_host(&facts.host)),
+            None,
+        ),
+    };
+    let Some(instance) = named else {
         return (
             render::error(app, &refuse::invalid_host().into(), trace),
             effective,
         );
     };
     let mut cx = Cx::new(Arc::clone(app), instance, trace.to_owned(), facts);
+    cx.satellite = satellite;
     if request.method == Method::OPTIONS {
         return (browser::preflight(&cx), effective);
     }
@@ -300,6 +309,9 @@ async fn fapi_operation(
     let (op, params) = pick(Api::Fapi, effective, path)?;
     cx.operation = op.id;
     browser::check_origin(cx, request, effective, op)?;
+    if cx.satellite.is_some() && !domains::model::serves(op.id) {
+        return Err(refuse::operation_not_allowed_on_satellite_domain().into());
+    }
     let native = query.iter().any(|(n, v)| n == "_is_native" && v == "1");
     cx.request.api_version = version(request, &query)?;
     cx.acting_session = query

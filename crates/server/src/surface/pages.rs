@@ -330,6 +330,10 @@ fn portal(app: &App, instance: &Instance, host: &str, https: bool, name: &str) -
         origins.push(format!("https://{root}"));
         origins.push(format!("https://*.{root}"));
     }
+    for satellite in &instance.satellites {
+        origins.push(format!("https://{}", satellite.name));
+        origins.push(format!("https://*.{}", satellite.name));
+    }
     if instance.is_development() {
         origins.push("http://localhost:*".to_owned());
         origins.push("http://127.0.0.1:*".to_owned());

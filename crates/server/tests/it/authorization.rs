@@ -115,6 +115,7 @@ fn path(op: &Op, ids: &Ids) -> String {
         "{waitlist_entry_id}" => ids.tickets[3].clone(),
         "{invitation_id}" => ids.tickets[2].clone(),
         "{redirect_url_id}" => ids.redirect_url.clone(),
+        "{domain_id}" => "dmn_x".to_owned(),
         "{agent_task_id}" => ids.task.clone(),
         "{template_id}" => ids.template.clone(),
         "{template_name}" => "template".to_owned(),

@@ -1,9 +1,7 @@
 //! A captcha service in this process, speaking as Turnstile does: a token is good once, and it misbehaves when told to.
-use std::net::Ipv4Addr;
+use crate::peer::{self, Peer};
 use std::sync::{Arc, Mutex};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
-use usher_outbound::{Allowed, Client, Policy};
+use usher_outbound::Client;
 use usher_server::captcha::judge::Captcha;
 use usher_types::Secret;
 
@@ -12,7 +10,7 @@ pub(crate) const SECRET: &str = "captcha secret & more";
 /// See the module.
 #[derive(Clone)]
 pub(crate) struct CaptchaService {
-    port: u16,
+    peer: Peer,
     /// Tokens that were not spent, with the action that they were made for.
     tokens: Arc<Mutex<Vec<(String, String)>>>,
     /// What it answers whatever is asked.
@@ -23,18 +21,17 @@ pub(crate) struct CaptchaService {
 
 impl CaptchaService {
     pub(crate) async fn start() -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let (peer, listener) = Peer::bind().await;
         let service = Self {
-            port: listener.local_addr().unwrap().port(),
+            peer,
             tokens: Arc::default(),
             says: Arc::default(),
             seen: Arc::default(),
         };
         let own = service.clone();
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(own.clone().answer(stream));
-            }
+        Peer::serve(listener, move |asked| {
+            let said = own.answer(asked.body);
+            async move { Some(peer::answer(200, &said)) }
         });
         service
     }
@@ -57,44 +54,17 @@ impl CaptchaService {
 
     /// What a process asks this service with, and the way to it.
     pub(crate) fn captcha(&self) -> (Captcha, Client) {
-        let host = format!("127.0.0.1:{}", self.port);
-        let policy = Policy {
-            allow: vec![Allowed::parse(&host).unwrap()],
-            ..Policy::default()
-        };
         let captcha = Captcha {
             site_key: "site".to_owned(),
             invisible_site_key: "unseen".to_owned(),
             secret: Secret::new(SECRET.to_owned()),
-            verify_url: format!("http://{host}/siteverify"),
+            verify_url: format!("{}/siteverify", self.peer.url()),
             accept_unjudged: false,
         };
-        (captcha, Client::new(policy).unwrap())
+        (captcha, self.peer.client())
     }
 
-    async fn answer(self, mut stream: TcpStream) {
-        let mut text = String::new();
-        let mut buffer = [0; 4096];
-        loop {
-            match stream.read(&mut buffer).await {
-                Ok(read) if read > 0 => {
-                    text.push_str(std::str::from_utf8(&buffer[..read]).unwrap())
-                }
-                _ => return,
-            }
-            let Some((head, body)) = text.split_once("\r\n\r\n") else {
-                continue;
-            };
-            let length = head.lines().find_map(|l| {
-                l.to_lowercase()
-                    .strip_prefix("content-length: ")
-                    .map(str::to_owned)
-            });
-            if body.len() >= length.unwrap().parse().unwrap() {
-                break;
-            }
-        }
-        let body = text.split_once("\r\n\r\n").unwrap().1.to_owned();
+    fn answer(&self, body: String) -> String {
         let pairs = usher_http::percent::pairs(&body).unwrap();
         let field = |name: &str| {
             pairs
@@ -103,9 +73,9 @@ impl CaptchaService {
                 .map(|(_, v)| v.clone())
                 .unwrap_or_default()
         };
-        self.seen.lock().unwrap().push(body.clone());
+        self.seen.lock().unwrap().push(body);
         let said = self.says.lock().unwrap().clone();
-        let answer = said.unwrap_or_else(|| {
+        said.unwrap_or_else(|| {
             let mut tokens = self.tokens.lock().unwrap();
             let found = tokens
                 .iter()
@@ -120,12 +90,6 @@ impl CaptchaService {
                 ),
                 None => r#"{"success":false,"error-codes":["timeout-or-duplicate"]}"#.to_owned(),
             }
-        });
-        let reply = format!(
-            "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{answer}",
-            answer.len()
-        );
-        // The caller may have left.
-        let _gone = stream.write_all(reply.as_bytes()).await;
+        })
     }
 }

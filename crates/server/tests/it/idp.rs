@@ -1,17 +1,14 @@
 //! An OpenID provider in this process: it plays by the book, until it is told not to.
 use crate::answer::Answer;
 use crate::browser::Browser;
+use crate::peer::{Asked, Peer};
 use crate::world::World;
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
-use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
 use usher_crypto::digest;
 use usher_crypto::ec::EcKey;
 use usher_http::percent;
-use usher_outbound::{Allowed, Client, Policy};
 use usher_server::social::settings::{self, ConnectionSettings, Social};
 use usher_types::{Clock, Secret};
 
@@ -50,6 +47,7 @@ struct State {
 /// See the module.
 #[derive(Clone)]
 pub(crate) struct Idp {
+    peer: Peer,
     pub(crate) origin: String,
     pub(crate) key: EcKey,
     clock: Clock,
@@ -67,29 +65,22 @@ impl Idp {
     /// A provider, and a world with it as `custom_acme`.
     pub(crate) async fn start(world: &World) -> (Self, World) {
         let idp = Self::alone(world).await;
-        let host = idp.origin.strip_prefix("http://").unwrap().to_owned();
-        let world = world
-            .restarted(|options| {
-                let policy = Policy {
-                    allow: vec![Allowed::parse(&host).unwrap()],
-                    ..Policy::default()
-                };
-                options.outbound = Client::new(policy).unwrap();
-            })
-            .await;
+        let client = idp.peer.client();
+        let world = world.restarted(|o| o.outbound = client).await;
         idp.offer(&world, "custom_acme", |_| {}).await;
         (idp, world)
     }
 
     async fn alone(world: &World) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-        let origin = format!("http://127.0.0.1:{}", listener.local_addr().unwrap().port());
+        let (peer, listener) = Peer::bind().await;
+        let origin = peer.url();
         let document = json!({
             "issuer": origin, "authorization_endpoint": format!("{origin}/authorize"), "token_endpoint": format!("{origin}/token"),
             "userinfo_endpoint": format!("{origin}/userinfo"), "jwks_uri": format!("{origin}/jwks"),
             "authorization_response_iss_parameter_supported": true,
         });
         let idp = Self {
+            peer,
             origin,
             key: EcKey::generate().unwrap(),
             clock: world.app.clock.clone(),
@@ -108,11 +99,7 @@ impl Idp {
             })),
         };
         let own = idp.clone();
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(own.clone().serve(stream));
-            }
-        });
+        Peer::serve(listener, move |asked| own.clone().serve(asked));
         idp
     }
 
@@ -238,38 +225,14 @@ impl Idp {
         )
     }
 
-    async fn serve(self, mut stream: TcpStream) {
-        let mut read = Vec::new();
-        let mut buffer = [0; 4096];
-        let (head, body) = loop {
-            let text = String::from_utf8_lossy(&read).into_owned();
-            if let Some((head, body)) = text.split_once("\r\n\r\n") {
-                let length = head.to_lowercase().lines().find_map(|l| {
-                    l.strip_prefix("content-length: ")
-                        .and_then(|n| n.parse::<usize>().ok())
-                });
-                if body.len() >= length.unwrap_or(0) {
-                    break (head.to_owned(), body.to_owned());
-                }
-            }
-            match stream.read(&mut buffer).await {
-                Ok(count) if count > 0 => read.extend_from_slice(&buffer[..count]),
-                _ => return,
-            }
-        };
-        let path = head.split(' ').nth(1).unwrap().to_owned();
-        let mut form: Map<String, Value> = percent::pairs(&body)
+    async fn serve(self, asked: Asked) -> Option<String> {
+        let path = asked.path().to_owned();
+        let mut form: Map<String, Value> = percent::pairs(&asked.body)
             .unwrap()
             .into_iter()
             .map(|(n, v)| (n, Value::from(v)))
             .collect();
-        let header = |name: &str| {
-            head.lines().find_map(|l| {
-                let (found, value) = l.split_once(": ")?;
-                found.eq_ignore_ascii_case(name).then(|| value.to_owned())
-            })
-        };
-        if let Some(value) = header("authorization") {
+        if let Some(value) = asked.header("authorization") {
             form.insert("authorization".to_owned(), Value::from(value));
         }
         let (mood, answer) = self.with(|s| {
@@ -279,17 +242,15 @@ impl Idp {
         });
         let (status, body) = match mood {
             Mood::Silent => std::future::pending().await,
-            Mood::Gone => return,
+            Mood::Gone => return None,
             Mood::Status(status) => (status, json!({ "error": "server_error" }).to_string()),
             Mood::Garbage => (200, "<html>down for maintenance</html>".to_owned()),
             Mood::Well => answer,
         };
-        let text = format!(
-            "HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
-            body.len()
-        );
-        // The caller may have left.
-        let _gone = stream.write_all(text.as_bytes()).await;
+        let length = body.len();
+        Some(format!(
+            "HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+        ))
     }
 
     fn answer(&self, s: &mut State, path: &str, form: &Map<String, Value>) -> (u16, String) {

@@ -104,6 +104,7 @@ both! {
         let made = attempt(&browser, &id, &credential).await.response();
         assert_eq!((&made["object"], &made["verification"]["status"], &made["verification"]["nonce"]), (&json!("passkey"), &json!("verified"), &json!(null)));
         assert_eq!(browser.patch(&format!("/v1/me/passkeys/{id}"), &[("name", "My key")]).await.response()["name"], "My key");
+        assert_eq!(browser.get(&format!("/v1/me/passkeys/{id}")).await.response()["name"], "My key");
         let shown = world.server().get(&format!("/v1/users/{}", user.id)).await.ok();
         assert_eq!((&shown["passkeys"][0]["id"], &shown["passkeys"][0]["name"]), (&json!(id), &json!("My key")));
         assert!(shown["passkeys"][0]["last_used_at"].is_i64() && shown["passkeys"][0].get("created_at").is_none(), "SDKs take no null and nothing else");

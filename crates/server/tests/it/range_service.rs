@@ -1,11 +1,8 @@
 //! A range service in this process: it knows some passwords, notes every request, and misbehaves when told to.
+use crate::peer::{self, Asked, Peer};
 use std::fmt::Write as _;
-use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
 use usher_breached::{Breached, Range};
-use usher_outbound::{Allowed, Client, Policy};
 
 /// How it answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +22,7 @@ pub(crate) enum Mood {
 /// See the module.
 #[derive(Clone)]
 pub(crate) struct RangeService {
-    port: u16,
+    peer: Peer,
     /// Passwords with their counts.
     known: Arc<Mutex<Vec<(String, u64)>>>,
     pub(crate) mood: Arc<Mutex<Mood>>,
@@ -35,19 +32,15 @@ pub(crate) struct RangeService {
 
 impl RangeService {
     pub(crate) async fn start() -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let (peer, listener) = Peer::bind().await;
         let service = Self {
-            port: listener.local_addr().unwrap().port(),
+            peer,
             known: Arc::default(),
             mood: Arc::new(Mutex::new(Mood::Well)),
             seen: Arc::default(),
         };
         let own = service.clone();
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(own.clone().answer(stream));
-            }
-        });
+        Peer::serve(listener, move |asked| own.clone().answer(asked));
         service
     }
 
@@ -68,46 +61,24 @@ impl RangeService {
 
     /// What a process asks this service with.
     pub(crate) fn breached(&self) -> Breached {
-        let host = format!("127.0.0.1:{}", self.port);
-        let policy = Policy {
-            allow: vec![Allowed::parse(&host).unwrap()],
-            ..Policy::default()
-        };
-        let range = Range::new(
-            Client::new(policy).unwrap(),
-            &format!("http://{host}/range/"),
-        );
+        let url = format!("{}/range/", self.peer.url());
+        let range = Range::new(self.peer.client(), &url);
         Breached {
             filter: None,
             range: Some(Arc::new(range.unwrap())),
         }
     }
 
-    async fn answer(self, mut stream: TcpStream) {
-        let mut head = Vec::new();
-        let mut buffer = [0; 1024];
-        while !head.ends_with(b"\r\n\r\n") {
-            match stream.read(&mut buffer).await {
-                Ok(read) if read > 0 => head.extend_from_slice(&buffer[..read]),
-                _ => return,
-            }
-        }
-        let head = String::from_utf8(head).unwrap();
-        let prefix = head.split(['/', ' ']).nth(3).unwrap().to_owned();
-        self.seen.lock().unwrap().push(head);
+    async fn answer(self, asked: Asked) -> Option<String> {
+        let prefix = asked.head.split(['/', ' ']).nth(3).unwrap().to_owned();
+        self.seen.lock().unwrap().push(asked.head);
         let mood = *self.mood.lock().unwrap();
-        let ok = |body: String| {
-            format!(
-                "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}",
-                body.len()
-            )
-        };
-        let answer = match mood {
+        Some(match mood {
             Mood::Silent => std::future::pending().await,
-            Mood::Well => ok(self.rows(&prefix)),
-            Mood::Garbage => ok("<html>down for maintenance</html>".to_owned()),
-            Mood::Empty => ok(String::new()),
-            Mood::Huge => ok("0".repeat(2 << 20)),
+            Mood::Well => peer::answer(200, &self.rows(&prefix)),
+            Mood::Garbage => peer::answer(200, "<html>down for maintenance</html>"),
+            Mood::Empty => peer::answer(200, ""),
+            Mood::Huge => peer::answer(200, &"0".repeat(2 << 20)),
             Mood::Status(status) => {
                 format!("HTTP/1.1 {status} No\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n")
             }
@@ -119,9 +90,7 @@ impl RangeService {
                 "HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\n{}",
                 self.rows(&prefix)
             ),
-        };
-        // The caller may have left.
-        let _gone = stream.write_all(answer.as_bytes()).await;
+        })
     }
 
     /// The rows of a prefix, among padding of count 0.

@@ -1,63 +1,37 @@
 //! Text messages leave by the operator's provider: after the request, once, again when it fails, and not for ever.
+use crate::peer::{self, Peer};
 use crate::phones::ADA;
 use crate::world::World;
 use serde_json::Value;
-use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
 use usher_notify::{SmsProvider, Twilio, Webhook, webhook_secret};
-use usher_outbound::{Allowed, Client, Policy};
 use usher_server::messages::job::send_due;
 use usher_types::Secret;
 
 /// A provider in this process: notes what it is asked, and answers with one status.
-#[derive(Clone)]
 struct Provider {
-    port: u16,
+    peer: Peer,
     status: Arc<Mutex<u16>>,
     seen: Arc<Mutex<Vec<String>>>,
 }
 
 impl Provider {
     async fn start() -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-        let provider = Self {
-            port: listener.local_addr().unwrap().port(),
-            status: Arc::new(Mutex::new(200)),
-            seen: Arc::default(),
-        };
-        let own = provider.clone();
-        tokio::spawn(async move {
-            while let Ok((mut stream, _)) = listener.accept().await {
-                let mut text = String::new();
-                let mut buffer = [0; 4096];
-                // Head and body are small; both are here when the body's length is.
-                loop {
-                    let read = stream.read(&mut buffer).await.unwrap();
-                    text.push_str(&String::from_utf8_lossy(&buffer[..read]));
-                    let length = text
-                        .to_lowercase()
-                        .split_once("content-length: ")
-                        .and_then(|(_, rest)| rest.split("\r\n").next()?.parse::<usize>().ok());
-                    let body = text
-                        .split_once("\r\n\r\n")
-                        .map_or(0, |(_, body)| body.len());
-                    if read == 0 || length.is_some_and(|length| body >= length) {
-                        break;
-                    }
-                }
-                own.seen.lock().unwrap().push(text);
-                let status = *own.status.lock().unwrap();
-                let answer = format!("HTTP/1.1 {status} X\r\nContent-Length: 0\r\n\r\n");
-                stream.write_all(answer.as_bytes()).await.unwrap();
-            }
+        let (peer, listener) = Peer::bind().await;
+        let status = Arc::new(Mutex::new(200));
+        let seen = Arc::<Mutex<Vec<String>>>::default();
+        let (says, notes) = (status.clone(), seen.clone());
+        Peer::serve(listener, move |asked| {
+            let text = format!("{}\r\n\r\n{}", asked.head, asked.body);
+            notes.lock().unwrap().push(text);
+            let status = *says.lock().unwrap();
+            async move { Some(peer::answer(status, "")) }
         });
-        provider
+        Self { peer, status, seen }
     }
 
     fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        self.peer.url()
     }
 
     fn answers(&self, status: u16) {
@@ -70,13 +44,9 @@ impl Provider {
 
     /// The same world with this provider behind it.
     async fn behind(&self, world: &World, texts: SmsProvider) -> World {
-        let policy = Policy {
-            allow: vec![Allowed::parse(&format!("127.0.0.1:{}", self.port)).unwrap()],
-            ..Policy::default()
-        };
         world
             .restarted(|options| {
-                options.outbound = Client::new(policy).unwrap();
+                options.outbound = self.peer.client();
                 options.texts = Some(texts);
             })
             .await

@@ -384,6 +384,14 @@ refusals! {
     prohibited_redirect_url() = 422, "prohibited_redirect_url", "Prohibited redirect URL", "URLs with this scheme can't be redirected to.";
     /// A template that would say what only this server says.
     jwt_template_reserved_claim(claim) = 400, "jwt_template_reserved_claim", "Reserved claim", "The claim {claim} is reserved and can't be in a template.";
+    /// A proxy through which the Frontend API does not answer.
+    invalid_proxy_configuration() = 422, "invalid_proxy_configuration", "Proxy not working", "The Frontend API does not answer at /v1/proxy-health below this URL. Check where the proxy forwards to.";
+    /// A change of the primary that only satellites take.
+    operation_not_allowed_on_primary_domain() = 403, "operation_not_allowed_on_primary_domain", "Not on the primary domain", "This is not possible on the primary domain.";
+    /// What only the primary serves.
+    operation_not_allowed_on_satellite_domain() = 403, "operation_not_allowed_on_satellite_domain", "Not on a satellite domain", "This is not possible on a satellite domain. Use the primary domain.";
+    /// A link between domains that is no good, or no more.
+    sync_nonce_already_consumed() = 403, "sync_nonce_already_consumed", "Link used", "This link was used already, is too old, or belongs to another browser.";
     /// Plain http where https is demanded.
     insecure_url() = 422, "insecure_url", "Insecure URL", "The URL must begin with https.";
     /// Nobody to do a task for.

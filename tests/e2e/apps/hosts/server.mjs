@@ -4,11 +4,14 @@ import https from 'node:https';
 import express from 'express';
 import { clerkMiddleware, getAuth } from '@clerk/express';
 
-const { PORT, CERTIFICATE, CERTIFICATE_KEY, CLERK_PUBLISHABLE_KEY, AUTHORIZED_PARTIES } = process.env;
-const frontendApi = `https://${atob(CLERK_PUBLISHABLE_KEY.split('_')[2]).slice(0, -1)}`;
+const { PORT, CERTIFICATE, CERTIFICATE_KEY, CLERK_PUBLISHABLE_KEY, AUTHORIZED_PARTIES, SATELLITE, SIGN_IN_URL } = process.env;
+// On a satellite scripts and cookies come from the Frontend API below its own domain, and signing in is the primary's.
+const frontendApi = `https://${SATELLITE ? `clerk.${SATELLITE}` : atob(CLERK_PUBLISHABLE_KEY.split('_')[2]).slice(0, -1)}`;
+const satellite = SATELLITE ? { isSatellite: true, satelliteAutoSync: true, domain: SATELLITE, signInUrl: SIGN_IN_URL } : {};
 const page = readFileSync(new URL('../html/index.html', import.meta.url), 'utf8')
   .replaceAll('{{CLERK_PUBLISHABLE_KEY}}', CLERK_PUBLISHABLE_KEY)
-  .replaceAll(' data-clerk-proxy-url="{{CLERK_PROXY_URL}}"', '')
+  .replaceAll(' data-clerk-proxy-url="{{CLERK_PROXY_URL}}"', SATELLITE ? ` data-clerk-domain="${SATELLITE}"` : '')
+  .replace("signUpUrl: '/sign-up' }", `signUpUrl: '/sign-up', ...${JSON.stringify(satellite)} }`)
   .replaceAll('{{CLERK_PROXY_URL}}', frontendApi);
 
 const app = express();
@@ -20,7 +23,7 @@ app.use((request, response, next) => {
 // What the app's server ever saw, and a page that has nothing to do with it, for other sites and neighbours.
 app.get('/seen', (request, response) => response.json([...seen].sort()));
 app.get('/blank', (request, response) => response.type('html').send('<!doctype html><title>Blank</title><link rel="icon" href="data:,"><p>Blank'));
-app.use(clerkMiddleware({ authorizedParties: AUTHORIZED_PARTIES.split(',') }));
+app.use(clerkMiddleware({ authorizedParties: AUTHORIZED_PARTIES.split(','), ...satellite }));
 app.get('/api/me', (request, response) => {
   const { userId, sessionId } = getAuth(request);
   response.json({ userId: userId ?? null, sessionId: sessionId ?? null });
