@@ -51,7 +51,7 @@ pub fn operations() -> impl Iterator<Item = &'static route::Op> {
         instances::bapi::OPS,
         instances::communication::OPS,
         instances::standing::OPS,
-        instances::native::OPS,
+        instances::app_links::OPS,
         instances::beta::OPS,
         clients::fapi::OPS,
         clients::bapi::OPS,

@@ -7,6 +7,7 @@
 //! change together with `generation`.
 //! Not here: what the settings mean in a flow (`sign_ins::flow`, `users::password`).
 //! Reference: contract fapi §1, §7, bapi §1.1, §2.12.
+pub mod app_links;
 pub mod bapi;
 pub mod beta;
 pub mod communication;
@@ -17,7 +18,6 @@ pub mod keys;
 pub mod limits;
 pub mod loaded;
 pub mod model;
-pub mod native;
 pub mod ops;
 pub mod retention;
 pub mod rotation;
