@@ -2,11 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { createHmac } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { arrive, browse, enterCode, mailedCode, newEmailAddress, press, signedInAs, signIn, signOut, signUp, startUsher, stopAll, until, waitForUser } from './harness.mjs';
+import { arrive, browse, enterCode, mailedCode, newEmailAddress, press, signedInAs, signIn, signOut, signUp, startUsher, stopAll, totp, until, waitForUser } from './harness.mjs';
 
 const secondFactors = 'attributes.authenticator_app = true\nattributes.backup_code = true';
 let usher, demanding, strict, several;
@@ -19,17 +18,6 @@ before(async () => {
   ]);
 });
 after(() => stopAll(usher, demanding, strict, several));
-
-/** What an authenticator app shows `steps` half minutes from now (RFC 6238). */
-function totp(secret, steps = 0) {
-  const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
-  const bits = [...secret].map(letter => alphabet.indexOf(letter).toString(2).padStart(5, '0')).join('');
-  const key = Buffer.from(bits.match(/.{8}/g).map(byte => parseInt(byte, 2)));
-  const step = Buffer.alloc(8);
-  step.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30_000) + steps));
-  const mac = createHmac('sha1', key).update(step).digest();
-  return String((mac.readUInt32BE(mac[19] & 15) & 0x7fffffff) % 1_000_000).padStart(6, '0');
-}
 
 /** The secret and, later, the backup codes that the page is given. */
 function listen(page) {
