@@ -92,8 +92,8 @@ for (const medium of ['email', 'phone']) {
 }
 
 test('a forgotten password is replaced by a texted code in SignIn', () => browse(async ({ page }) => {
-  const number = newNumber(), replaced = 'an entirely new 5 passphrase';
-  const { id } = await backend.users.createUser({ phoneNumber: [number], password });
+  const emailAddress = newEmailAddress(), number = newNumber(), replaced = 'an entirely new 5 passphrase';
+  const { id } = await backend.users.createUser({ emailAddress: [emailAddress], phoneNumber: [number], password });
   await page.goto(`${usher.url}/sign-in`);
   await page.getByText('Use phone', { exact: true }).click();
   await page.locator('input[name=identifier]').fill(number.slice(2));

@@ -219,6 +219,8 @@ pub(super) fn factors(cx: &Cx, known: &Known<'_>) -> Vec<Factor> {
         }
         _ => by_identifier(cx, known, &mails, &texts, &mut out),
     }
+    // Who names a number gets codes there: forms take the first way of a kind.
+    out.sort_by_key(|f| matches!(f, Factor::Code { safe, .. } if safe != known.identifier));
     out
 }
 

@@ -89,6 +89,7 @@ mod listen;
 mod lists;
 mod lockout;
 mod matrix;
+mod matrix_media;
 mod mfa_sign_in;
 mod multi_session;
 mod native_apps;

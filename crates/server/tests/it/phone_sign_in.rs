@@ -140,7 +140,7 @@ both! {
         world.settings(|s| s.attributes.phone_code = false).await;
         let browser = world.browser();
         let started = browser.start_sign_in(ADA).await;
-        assert_eq!(strategies(&started), ["password", "email_code", "reset_password_email_code", "reset_password_phone_code"]);
+        assert_eq!(strategies(&started), ["password", "reset_password_phone_code", "email_code", "reset_password_email_code"]);
         let id = started["id"].as_str().unwrap();
         world.unchanged(browser.attempt_text(id, "1")).await.refused(400, "strategy_for_user_invalid");
         world.settings(|s| s.attributes.phone_number = Presence::Off).await;

@@ -36,7 +36,10 @@ fn base58(bytes: &[u8]) -> String {
 
 impl Wallet {
     pub(crate) fn ethereum(seed: u8) -> Self {
-        Self::Ethereum(SigningKey::from_slice(&[seed; 32]).unwrap())
+        Self::ethereum_of(&[seed; 32])
+    }
+    pub(crate) fn ethereum_of(key: &[u8; 32]) -> Self {
+        Self::Ethereum(SigningKey::from_slice(key).unwrap())
     }
     pub(crate) fn solana(seed: u8) -> Self {
         Self::Solana(Ed25519KeyPair::from_seed_unchecked(&[seed; 32]).unwrap())
