@@ -70,6 +70,7 @@ pub(crate) async fn run(
     }
     let (outbound, breached) = outside::open(&reach, None)?;
     let captcha = config.captcha.open()?;
+    let places = config.geo.open()?;
     for mut wanted in wanted(port, config, instances.is_some()) {
         if test_keys && wanted.keys == KeyForm::Live {
             wanted.keys = KeyForm::Test { host: None };
@@ -91,6 +92,7 @@ pub(crate) async fn run(
             .map(Into::into),
         disposable_domains: std::collections::HashSet::new(),
         captcha,
+        places,
         outbound,
         breached,
         texts: None,

@@ -194,6 +194,7 @@ pub(crate) async fn run(path: &Path) -> Result<(), String> {
         exchanges: None,
         disposable_domains: disposable_domains(config.access.disposable_domains_file.as_deref())?,
         captcha,
+        places: config.geo.open()?,
         outbound,
         breached,
         texts: config.sms.provider()?,

@@ -35,6 +35,8 @@ pub struct Options {
     pub disposable_domains: std::collections::HashSet<String>,
     /// Who judges captchas, where there is one.
     pub captcha: Option<crate::captcha::judge::Captcha>,
+    /// Where addresses are, where the operator has a database of that.
+    pub places: Option<crate::places::Places>,
     /// The one way out for requests that this server makes.
     pub outbound: usher_outbound::Client,
     /// Sets of passwords that are known from breaches.

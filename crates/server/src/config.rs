@@ -4,6 +4,7 @@ use crate::captcha::judge::{Captcha, TURNSTILE};
 use crate::instances::settings::Settings;
 use crate::instances::setup::KeyForm;
 use crate::listen::tls;
+use crate::places::Places;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use usher_http::network::Network;
@@ -32,6 +33,9 @@ pub struct Config {
     /// Who may not join.
     #[serde(default)]
     pub access: Access,
+    /// Where addresses are.
+    #[serde(default)]
+    pub geo: GeoConfig,
     /// Who judges captchas.
     #[serde(default)]
     pub captcha: CaptchaConfig,
@@ -282,6 +286,27 @@ fn secret(name: &str, slot: &mut String, file: Option<&Path>) -> Result<(), Stri
 pub struct Access {
     /// A file with further disposable mail domains, one a line; read at the start.
     pub disposable_domains_file: Option<PathBuf>,
+}
+
+/// `[geo]`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct GeoConfig {
+    /// A file in MaxMind's format, of cities or countries; none is no places.
+    pub database: Option<PathBuf>,
+}
+
+impl GeoConfig {
+    /// The places, where there are any.
+    ///
+    /// # Errors
+    /// One line that says what to change.
+    pub fn open(&self) -> Result<Option<Places>, String> {
+        let file = self.database.as_deref();
+        file.map(Places::open)
+            .transpose()
+            .map_err(|e| format!("geo.database: {e}"))
+    }
 }
 
 /// `[captcha]`.

@@ -21,6 +21,7 @@ pub mod listen;
 pub mod messages;
 pub mod openapi;
 pub mod passkeys;
+pub mod places;
 pub mod redirect_urls;
 pub mod reverifications;
 pub mod route;

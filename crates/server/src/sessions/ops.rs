@@ -8,6 +8,7 @@ use crate::clients::model::ClientRow;
 use crate::clients::ops::Held;
 use crate::cx::{Acting, Cx};
 use crate::messages;
+use crate::places::Place;
 use crate::strategies::Strategy;
 use crate::templates::Slug;
 use crate::usage;
@@ -84,6 +85,8 @@ fn fresh(
 ) -> SessionRow {
     let life = cx.instance.settings.session_lifetime_secs;
     let seen = agent::read(&cx.request.user_agent);
+    let places = cx.app.options.places.as_ref();
+    let place = places.map_or_else(Place::default, |places| places.of(&cx.request.ip));
     SessionRow {
         instance_id: cx.instance.row.id.clone(),
         id: SessionId::compose(cx.now, &cx.fresh()),
@@ -99,8 +102,8 @@ fn fresh(
         device_type: seen.device_type,
         is_mobile: seen.is_mobile,
         ip_address: (!cx.request.ip.is_empty()).then(|| cx.request.ip.clone()),
-        city: None,
-        country: None,
+        city: place.city,
+        country: place.country,
         needs_reset_password: false,
         needs_setup_mfa: false,
         last_active_at: cx.now,

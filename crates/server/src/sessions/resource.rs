@@ -178,6 +178,12 @@ pub struct ActivityResource {
     /// The address.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ip_address: Option<String>,
+    /// Where that is, in English, as far as the operator's database knows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub city: Option<String>,
+    /// In which country (ISO 3166-1 alpha-2).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub country: Option<String>,
 }
 
 impl ActivityResource {
@@ -192,6 +198,8 @@ impl ActivityResource {
             browser_name: session.browser_name.clone(),
             browser_version: session.browser_version.clone(),
             ip_address: session.ip_address.clone(),
+            city: session.city.clone(),
+            country: session.country.clone(),
         }
     }
 }

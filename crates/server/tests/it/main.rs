@@ -104,6 +104,7 @@ mod phone_second_factor;
 mod phone_sign_in;
 mod phone_sign_up;
 mod phones;
+mod places;
 mod production;
 mod profile;
 mod proxies;

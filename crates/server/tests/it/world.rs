@@ -191,6 +191,7 @@ impl World {
                 .map(Into::into),
             disposable_domains: std::collections::HashSet::new(),
             captcha: None,
+            places: None,
             outbound: usher_outbound::Client::new(usher_outbound::Policy::default()).unwrap(),
             breached: usher_breached::Breached::default(),
             texts: None,
