@@ -11,7 +11,7 @@ import { browse, newEmailAddress, password, press, startUsher, stopAll } from '.
 let usher;
 before(async () => {
   usher = await startUsher({
-    settings: 'attributes.email_address = "on"\nattributes.password = "on"\nattributes.web3_wallet = ["web3_metamask_signature", "web3_solana_signature"]',
+    settings: 'attributes.email_address = "on"\nattributes.password = "on"\nattributes.web3_wallet = ["web3_metamask_signature", "web3_solana_signature", "web3_base_signature", "web3_coinbase_wallet_signature", "web3_okx_wallet_signature"]',
   });
 });
 after(() => stopAll(usher));
@@ -120,6 +120,25 @@ test('a Solana wallet signs up and in through a custom flow', () => browse(async
   await signedOut(page);
   assert.deepEqual(await flow('signIn', params), made);
 }));
+
+for (const strategy of ['web3_base_signature', 'web3_coinbase_wallet_signature', 'web3_okx_wallet_signature']) {
+  test(`a custom flow signs up and in by ${strategy}, whatever signs`, () => browse(async ({ page, context }) => {
+    const wallet = await ethereumWallet(context);
+    await page.goto(`${usher.url}/sign-up`);
+    await signedOut(page);
+    const flow = kind => page.evaluate(async ([of, params]) => {
+      const hex = text => `0x${[...text].map(c => c.charCodeAt(0).toString(16).padStart(2, '0')).join('')}`;
+      const generateSignature = ({ nonce }) => window.walletRequest({ method: 'personal_sign', params: [hex(nonce), params.identifier] });
+      const done = await window.Clerk.client[of].authenticateWithWeb3({ ...params, generateSignature });
+      await window.Clerk.setActive({ session: done.createdSessionId });
+      return { status: done.status, by: window.Clerk.user.primaryWeb3Wallet.verification.strategy, id: window.Clerk.user.id };
+    }, [kind, { identifier: wallet.address, strategy }]);
+    const made = await flow('signUp');
+    assert.deepEqual({ status: made.status, by: made.by }, { status: 'complete', by: strategy });
+    await leave(page);
+    assert.deepEqual(await flow('signIn'), made);
+  }));
+}
 
 test('UserProfile connects a wallet, which then signs in, and removes it', () => browse(async ({ page, context }) => {
   const wallet = await ethereumWallet(context);
