@@ -35,3 +35,4 @@ CREATE INDEX client_trusts_user ON client_trusts (instance_id, user_id);
 ALTER TABLE sign_ins ADD COLUMN client_trust_required BOOLEAN NOT NULL DEFAULT FALSE;
 ALTER TABLE sign_ins ADD COLUMN client_trust_id TEXT;
 ALTER TABLE sign_ins ADD COLUMN client_trust_at BIGINT;
+ALTER TABLE sign_ins ADD COLUMN locale TEXT;

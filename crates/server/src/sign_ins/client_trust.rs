@@ -162,7 +162,7 @@ pub(super) async fn prepare(
         });
         let (_, contact) = wanted.ok_or_else(|| refuse::resource_not_found(by.medium().map_or("factor", Medium::noun)))?;
         let previous = row.client_trust_id.clone();
-        let delivery = Delivery::Send(found.user.locale.as_deref());
+        let delivery = Delivery::Send(found.user.locale.as_deref().or(row.locale.as_deref()));
         let wanted = Code { strategy: by, to: &contact, channel, previous: previous.as_ref(), link: None, delivery };
         let verification = codes::start_code(cx, &mut tx, &wanted).await?;
         row.client_trust_id = Some(verification.id);

@@ -162,7 +162,10 @@ pub(super) async fn prepare_code(
         previous: row.first_factor_id.as_ref(),
         link: link.as_ref(),
         delivery: if send {
-            Delivery::Send(user.and_then(|u| u.locale.as_deref()))
+            Delivery::Send(
+                user.and_then(|u| u.locale.as_deref())
+                    .or(row.locale.as_deref()),
+            )
         } else {
             Delivery::Pretend
         },

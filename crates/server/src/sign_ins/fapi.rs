@@ -192,6 +192,7 @@ async fn create(cx: &Cx, call: &Call) -> Result<Reply> {
         channel: channel(call),
         redirect_url: page(cx, call)?,
         sign_up_if_missing: form.flag("sign_up_if_missing") == Some(true),
+        locale: form.text("locale"),
     };
     if let Some(wallet) = wallet::named(cx, start.identifier) {
         // Nothing but its signature proves it.

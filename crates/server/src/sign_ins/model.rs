@@ -33,6 +33,8 @@ row! {
         pub client_trust_id: Option<VerificationId>,
         pub client_trust_at: Option<Timestamp>,
         pub sign_up_if_missing: bool,
+        /// The language that the page is in: of messages, where the user has none.
+        pub locale: Option<String>,
         pub created_session_id: Option<SessionId>,
         pub abandon_at: Timestamp,
         pub created_at: Timestamp,
@@ -69,6 +71,7 @@ impl SignInRow {
             client_trust_id: None,
             client_trust_at: None,
             sign_up_if_missing: false,
+            locale: None,
             created_session_id: None,
             abandon_at: now.plus_ms(LIFE_MS),
             created_at: now,

@@ -44,6 +44,8 @@ pub struct Start<'a> {
     pub redirect_url: Option<&'a str>,
     /// A code for an unknown address may end in a sign-up.
     pub sign_up_if_missing: bool,
+    /// The language that the page is in.
+    pub locale: Option<&'a str>,
 }
 
 /// The attempt with everything that its resource shows.
@@ -239,6 +241,7 @@ pub async fn create(cx: &Cx, start: Start<'_>) -> Result<SignInResource> {
             identifier: named.as_ref().map(|n| n.identifier.clone()),
             user_id: user.as_ref().map(|u| u.id.clone()),
             sign_up_if_missing,
+            locale: start.locale.map(str::to_owned),
             ..fresh(cx, &held)
         };
         store::insert(&mut tx, &row).await?;

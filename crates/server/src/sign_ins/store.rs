@@ -12,7 +12,7 @@ pub async fn insert(tx: &mut Tx, sign_in: &SignInRow) -> Result<(), DbError> {
 
 pub async fn find(tx: &mut Tx, id: &SignInId) -> Result<Option<SignInRow>, DbError> {
     let tenant = tx.tenant().to_owned();
-    tx.first("SELECT instance_id, id, client_id, identifier, user_id, first_factor_id, first_factor_strategy, first_factor_at, needs_new_password, new_password_stored, end_other_sessions, second_factor_required, second_factor_id, second_factor_strategy, second_factor_at, client_trust_required, client_trust_id, client_trust_at, sign_up_if_missing, created_session_id, abandon_at, created_at, updated_at FROM sign_ins WHERE instance_id = ? AND id = ?", params![tenant, id]).await
+    tx.first("SELECT instance_id, id, client_id, identifier, user_id, first_factor_id, first_factor_strategy, first_factor_at, needs_new_password, new_password_stored, end_other_sessions, second_factor_required, second_factor_id, second_factor_strategy, second_factor_at, client_trust_required, client_trust_id, client_trust_at, sign_up_if_missing, locale, created_session_id, abandon_at, created_at, updated_at FROM sign_ins WHERE instance_id = ? AND id = ?", params![tenant, id]).await
 }
 
 /// Writes what can change. Called under the client's lock.

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use usher_server::instances::settings::{Presence, Settings, SignUpMode};
 
 /// The code of test addresses on development instances.
-const CODE: &str = "424242";
-const PRESENCES: [Presence; 3] = [Presence::Off, Presence::On, Presence::Required];
+pub(crate) const CODE: &str = "424242";
+pub(crate) const PRESENCES: [Presence; 3] = [Presence::Off, Presence::On, Presence::Required];
 
 /// What an instance asks for.
 #[derive(Clone, Copy, Debug)]
@@ -104,7 +104,7 @@ fn joining(asks: Asks, given: &[&str]) -> Ends {
 }
 
 /// Nobody is signed in on this browser, whatever it asks.
-async fn nobody(browser: &Browser, case: &str) {
+pub(crate) async fn nobody(browser: &Browser, case: &str) {
     assert!(browser.session_ids().await.is_empty(), "{case}");
     assert_eq!(browser.get("/v1/me").await.status, 401, "{case}");
 }

@@ -2,15 +2,13 @@
 //! person gives and proves, times second factors, against oracles that are written down here.
 use crate::authenticator_app::AuthenticatorApp;
 use crate::browser::{Browser, PASSWORD};
+use crate::matrix::{CODE, PRESENCES, nobody};
 use crate::wallet::Wallet;
 use crate::world::World;
 use serde_json::{Value, json};
 use usher_server::instances::settings::{Presence, Settings, SignUpMode};
 use usher_server::strategies::Strategy;
 
-/// The code of test identities on development instances.
-const CODE: &str = "424242";
-const PRESENCES: [Presence; 3] = [Presence::Off, Presence::On, Presence::Required];
 const FIELDS: [&str; 4] = ["email_address", "phone_number", "web3_wallet", "password"];
 const METAMASK: &str = "web3_metamask_signature";
 
@@ -90,11 +88,6 @@ fn joining(asks: Asks, given: &[&str]) -> Result<bool, ()> {
     // A password is nobody's name.
     let named = given.iter().any(|field| *field != "password");
     Ok(demanded && named)
-}
-
-async fn nobody(browser: &Browser, case: &str) {
-    assert!(browser.session_ids().await.is_empty(), "{case}");
-    assert_eq!(browser.get("/v1/me").await.status, 401, "{case}");
 }
 
 /// A test number that no other case has.

@@ -48,6 +48,14 @@ both! {
         browser.post(&prepare, &[("strategy", "email_code"), ("email_address_id", email.as_str().unwrap())]).await.ok();
         let told = subjects(&world, "ada@example.com").await;
         assert!(told.last().unwrap().ends_with("ist Ihr Bestätigungscode"), "{told:?}");
+        world.user_without_password("bob@example.com").await;
+        world.advance_secs(31);
+        for (address, expected) in [("bob@example.com", "est votre code de vérification"), ("ada@example.com", "ist Ihr Bestätigungscode")] {
+            let form = [("identifier", address), ("strategy", "email_code"), ("locale", "fr-FR")];
+            world.browser().post("/v1/client/sign_ins", &form).await.ok();
+            let told = subjects(&world, address).await;
+            assert!(told.last().unwrap().ends_with(expected), "{told:?}");
+        }
         for (locale, instance, expected) in [("fr", "en", "est votre code de vérification"), ("xx", "es", "es su código de verificación"), ("", "pt-BR", "é o seu código de verificação")] {
             world.settings(|s| s.locale = instance.to_owned()).await;
             let browser = world.browser();
