@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { createClerkClient } from '@clerk/backend';
-import { browse, mailedCode, newEmailAddress, password, press, enterCode, startHtmlApp, startUsher, stopAll, totp, until, waitForUser } from './harness.mjs';
+import { browse, mailedCode, newEmailAddress, password, press, enterCode, signOutByLibrary, startHtmlApp, startUsher, stopAll, totp, until, waitForUser } from './harness.mjs';
 
 let usher, app, backend, serial = 0;
 before(async () => {
@@ -37,7 +37,7 @@ const prepare = (page, strategy) => page.evaluate(async wanted => {
 const enter = page => page.evaluate(() => window.Clerk.setActive({ session: window.created }));
 const nobody = async page => assert.equal(await page.evaluate(() => window.Clerk.user), null);
 const leave = async page => {
-  await page.evaluate(() => window.Clerk.signOut());
+  await signOutByLibrary(page);
   await waitForUser(page, null);
 };
 const wrong = code => (code === '123456' ? '654321' : '123456');

@@ -303,6 +303,16 @@ export async function signIn(page, { emailAddress, password: given = password })
   await press(page, 'Continue');
 }
 
+/** Does in the page what ends in another document, without waiting for it there, and then waits for that document. */
+export async function toNewDocument(page, act) {
+  await page.evaluate(() => { window.documentOfBefore = true; });
+  await page.evaluate(act);
+  await page.waitForFunction(() => !window.documentOfBefore && window.Clerk?.loaded);
+}
+
+/** Signs out by the library, which goes to another page as the last thing it does. */
+export const signOutByLibrary = page => toNewDocument(page, () => { window.Clerk.signOut(); });
+
 /** Signs out through the official UserButton, up to the new document that follows; `arrived` waits instead where a router stays in the old one. */
 export async function signOut(page, arrived) {
   await page.evaluate(() => { window.documentOfBefore = true; });

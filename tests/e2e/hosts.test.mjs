@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { arrive, newEmailAddress, password, signIn, signedInAs, waitForUser } from './harness.mjs';
+import { arrive, newEmailAddress, password, signIn, signedInAs, toNewDocument, waitForUser } from './harness.mjs';
 import { startHosts } from './hosts.mjs';
 
 let hosts;
@@ -61,7 +61,7 @@ async function signInAt(page, origin, { emailAddress }) {
   await arrive(page, emailAddress);
 }
 
-const signOutAt = page => page.evaluate(() => window.Clerk.signOut({ redirectUrl: '/' }));
+const signOutAt = page => toNewDocument(page, () => { window.Clerk.signOut({ redirectUrl: '/' }); });
 const me = page => page.evaluate(async () => (await fetch('/api/me')).json());
 
 test('p8_domains p1_js_cannot_read p1_no_body_leak: each cookie stands where it belongs and scripts see no credential', async () => {

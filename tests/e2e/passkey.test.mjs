@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { browse, newEmailAddress, press, signedInAs, signOut, signUp, startUsher, stopAll, waitForUser } from './harness.mjs';
+import { browse, newEmailAddress, press, signedInAs, signOut, signOutByLibrary, signUp, startUsher, stopAll, waitForUser } from './harness.mjs';
 
 let usher;
 before(async () => { usher = await startUsher({ settings: 'attributes.passkey = true' }); });
@@ -53,7 +53,7 @@ test('a custom flow makes, renames, uses and deletes a passkey', () => browse(as
     return { name: window.Clerk.user.passkeys[0].name, status: passkey.verification.status };
   });
   assert.deepEqual(made, { name: 'Kitchen key', status: 'verified' });
-  await page.evaluate(() => window.Clerk.signOut());
+  await signOutByLibrary(page);
   await waitForUser(page, null);
   // A page without SignIn, which would take the passkey by itself.
   await page.goto(`${usher.url}/sign-up`);

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { createClerkClient } from '@clerk/backend';
-import { arrive, browse, enterCode, mailedCode, newEmailAddress, password, press, signIn, signOut, startHtmlApp, startUsher, stopAll, waitForUser } from './harness.mjs';
+import { arrive, browse, enterCode, mailedCode, newEmailAddress, password, press, signIn, signOut, signOutByLibrary, startHtmlApp, startUsher, stopAll, waitForUser } from './harness.mjs';
 
 let serial = 0;
 /** A number nobody else in this run has, to which messages go: the inbox is asked for the code by it. */
@@ -99,7 +99,7 @@ test('a custom flow adds a number, proves it, makes it the second factor and sig
     return reserved.backupCodes;
   }, first);
   assert.equal(backupCodes.length, 10);
-  await page.evaluate(() => window.Clerk.signOut());
+  await signOutByLibrary(page);
   await waitForUser(page, null);
   const status = await page.evaluate(async ([identifier, given]) => {
     const half = await window.Clerk.client.signIn.create({ identifier, password: given });

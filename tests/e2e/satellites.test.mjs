@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { newEmailAddress, password, signIn, waitForUser } from './harness.mjs';
+import { newEmailAddress, password, signIn, toNewDocument, waitForUser } from './harness.mjs';
 import { startHosts } from './hosts.mjs';
 
 let hosts;
@@ -83,7 +83,7 @@ test('signing out on either domain signs out on both', () => browse(async ({ pag
     await waitForUser(page, eve.emailAddress);
     await page.goto(`${here}/`);
     await waitForUser(page, eve.emailAddress);
-    await page.evaluate(() => window.Clerk.signOut({ redirectUrl: '/' }));
+    await toNewDocument(page, () => { window.Clerk.signOut({ redirectUrl: '/' }); });
     await waitForUser(page, null);
     await page.goto(`${there}/`);
     await waitForUser(page, null);

@@ -5,7 +5,7 @@ import { execFileSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { arrive, browse, enterCode, mailedCode, newEmailAddress, press, signedInAs, signIn, signOut, signUp, startUsher, stopAll, totp, until, waitForUser } from './harness.mjs';
+import { arrive, browse, enterCode, mailedCode, newEmailAddress, press, signedInAs, signIn, signOut, signOutByLibrary, signUp, startUsher, stopAll, toNewDocument, totp, until, waitForUser } from './harness.mjs';
 
 const secondFactors = 'attributes.authenticator_app = true\nattributes.backup_code = true';
 let usher, demanding, strict, several;
@@ -114,8 +114,7 @@ test('where everybody needs a second factor, SignUp and SignIn lead to setting o
   assert.equal(await page.evaluate(() => window.Clerk.session.status), 'pending');
   assert.equal(await page.evaluate(() => window.Clerk.session.currentTask.key), 'setup-mfa');
   // Whoever signs out before has to do it at the next sign-in.
-  await page.evaluate(() => { window.documentOfBefore = true; return window.Clerk.signOut(); });
-  await page.waitForFunction(() => !window.documentOfBefore && document.readyState === 'complete');
+  await signOutByLibrary(page);
   await waitForUser(page, null);
   await page.goto(`${demanding.url}/sign-in`);
   await signIn(page, { emailAddress });
@@ -169,7 +168,7 @@ test('UserButton adds an account, switches between two and signs one out', () =>
   await waitForUser(page, bob);
   await page.reload();
   await waitForUser(page, bob);
-  await page.evaluate(() => window.Clerk.signOut({ sessionId: window.Clerk.session.id }));
+  await toNewDocument(page, () => { window.Clerk.signOut({ sessionId: window.Clerk.session.id }); });
   await page.goto(`${several.url}/`);
   await waitForUser(page, ada);
   assert.equal(await page.evaluate(() => window.Clerk.client.signedInSessions.length), 1);

@@ -6,15 +6,16 @@ import { createPrivateKey, generateKeyPairSync, randomBytes, sign } from 'node:c
 import { after, before, test } from 'node:test';
 import { secp256k1 } from '@noble/curves/secp256k1.js';
 import { keccak_256 } from '@noble/hashes/sha3.js';
-import { browse, newEmailAddress, password, press, startUsher, stopAll } from './harness.mjs';
+import { browse, newEmailAddress, password, press, signOutByLibrary, startHtmlApp, startUsher, stopAll } from './harness.mjs';
 
-let usher;
+let usher, app;
 before(async () => {
   usher = await startUsher({
     settings: 'attributes.email_address = "on"\nattributes.password = "on"\nattributes.web3_wallet = ["web3_metamask_signature", "web3_solana_signature", "web3_base_signature", "web3_coinbase_wallet_signature", "web3_okx_wallet_signature"]',
   });
+  app = await startHtmlApp(usher);
 });
-after(() => stopAll(usher));
+after(() => stopAll(usher, app));
 
 const hex = bytes => Buffer.from(bytes).toString('hex');
 
@@ -74,7 +75,7 @@ test('the button of SignIn makes an account of a new wallet and signs in with it
 
 test('authenticateWithMetamask and a wallet that signs something else', () => browse(async ({ page, context }) => {
   const wallet = await ethereumWallet(context);
-  await page.goto(`${usher.url}/sign-up`);
+  await page.goto(app.url);
   await signedOut(page);
   await page.evaluate(() => window.Clerk.client.signUp.authenticateWithMetamask());
   const made = await page.evaluate(async () => {
@@ -84,7 +85,7 @@ test('authenticateWithMetamask and a wallet that signs something else', () => br
   });
   assert.equal(made.user, 'web3_metamask_signature');
   assert.equal(wallet.signed.length, 1);
-  await leave(page);
+  await signOutByLibrary(page);
   const refused = await page.evaluate(async address => {
     try {
       await window.Clerk.client.signIn.authenticateWithWeb3({
@@ -105,7 +106,7 @@ test('a Solana wallet signs up and in through a custom flow', () => browse(async
   const address = base58(Buffer.from(publicKey.export({ format: 'jwk' }).x, 'base64url'));
   const key = createPrivateKey(privateKey.export({ format: 'pem', type: 'pkcs8' }));
   await context.exposeFunction('solanaSign', message => sign(null, Buffer.from(message), key).toString('base64'));
-  await page.goto(`${usher.url}/sign-up`);
+  await page.goto(app.url);
   await signedOut(page);
   const flow = (kind, params) => page.evaluate(async ([kind, params]) => {
     const done = await window.Clerk.client[kind].authenticateWithWeb3({ ...params, walletName: 'Test', generateSignature: ({ nonce }) => window.solanaSign(nonce) });
@@ -115,8 +116,8 @@ test('a Solana wallet signs up and in through a custom flow', () => browse(async
   const params = { identifier: address, strategy: 'web3_solana_signature' };
   const made = await flow('signUp', params);
   assert.deepEqual({ status: made.status, wallet: made.wallet }, { status: 'complete', wallet: address });
-  await leave(page);
-  await page.goto(`${usher.url}/sign-up`);
+  await signOutByLibrary(page);
+  await page.goto(app.url);
   await signedOut(page);
   assert.deepEqual(await flow('signIn', params), made);
 }));
@@ -124,7 +125,7 @@ test('a Solana wallet signs up and in through a custom flow', () => browse(async
 for (const strategy of ['web3_base_signature', 'web3_coinbase_wallet_signature', 'web3_okx_wallet_signature']) {
   test(`a custom flow signs up and in by ${strategy}, whatever signs`, () => browse(async ({ page, context }) => {
     const wallet = await ethereumWallet(context);
-    await page.goto(`${usher.url}/sign-up`);
+    await page.goto(app.url);
     await signedOut(page);
     const flow = kind => page.evaluate(async ([of, params]) => {
       const hex = text => `0x${[...text].map(c => c.charCodeAt(0).toString(16).padStart(2, '0')).join('')}`;
@@ -135,7 +136,7 @@ for (const strategy of ['web3_base_signature', 'web3_coinbase_wallet_signature',
     }, [kind, { identifier: wallet.address, strategy }]);
     const made = await flow('signUp');
     assert.deepEqual({ status: made.status, by: made.by }, { status: 'complete', by: strategy });
-    await leave(page);
+    await signOutByLibrary(page);
     assert.deepEqual(await flow('signIn'), made);
   }));
 }
