@@ -19,6 +19,7 @@ pub mod limits;
 pub mod listen;
 pub mod messages;
 pub mod openapi;
+pub mod organizations;
 pub mod passkeys;
 pub mod redirect_urls;
 pub mod reverifications;
@@ -81,6 +82,13 @@ pub fn operations() -> impl Iterator<Item = &'static route::Op> {
         templates::bapi::OPS,
         identifiers::phones::bapi::OPS,
         identifiers::phones::fapi::OPS,
+        organizations::bapi::OPS,
+        organizations::bapi::members::OPS,
+        organizations::bapi::roles::OPS,
+        organizations::bapi::settings::OPS,
+        organizations::fapi::OPS,
+        organizations::fapi::members::OPS,
+        organizations::fapi::mine::OPS,
         passkeys::fapi::OPS,
         passkeys::bapi::OPS,
         second_factors::fapi::OPS,

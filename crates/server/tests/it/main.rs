@@ -91,6 +91,7 @@ mod matrix;
 mod mfa_sign_in;
 mod multi_session;
 mod notices;
+mod organizations;
 mod origins;
 mod passkeys;
 mod password_breaches;
