@@ -1,4 +1,4 @@
-//! The rules, as one table by operation (contract bapi §1.8). Rows for invitations and organizations come with those
+//! The rules, as one table by operation (contract bapi §1.8). Rows for invitations to organizations come with those
 //! operations.
 use crate::instances::settings::Limits;
 use crate::route::{Api, Op};
@@ -144,6 +144,10 @@ fn backend(id: &str) -> &'static [Rule] {
         "GetJWKS" => &[],
         "CreateInvitation" => const { &[BACKEND, INVITATIONS] },
         "CreateBulkInvitations" => const { &[BACKEND, BULK_INVITATIONS] },
+        "UpdateOrganization" => const { &[BACKEND, changed("organization", "organization_id")] },
+        "MergeOrganizationMetadata" | "ReplaceOrganizationMetadata" => {
+            const { &[BACKEND, changed("organization_metadata", "organization_id")] }
+        }
         "UpdateUser" => const { &[BACKEND, changed("user", "user_id")] },
         "UpdateUserMetadata" | "ReplaceUserMetadata" => {
             const { &[BACKEND, changed("user_metadata", "user_id")] }
@@ -180,6 +184,6 @@ mod tests {
                 }
             }
         }
-        assert_eq!(limited, 14);
+        assert_eq!(limited, 17);
     }
 }

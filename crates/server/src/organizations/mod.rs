@@ -9,6 +9,7 @@ pub mod active;
 pub mod bapi;
 pub mod fapi;
 pub mod members;
+pub mod mine;
 pub mod model;
 pub mod ops;
 pub mod policy;

@@ -1,8 +1,9 @@
 //! Use cases of organizations: creating, reading, changing, deleting.
+use super::members::ops as members;
 use super::model::{self, MembershipRow, OrganizationRow};
 use super::policy::{self, By, Need};
 use super::roles::{Permission, Role};
-use super::{members, store};
+use super::store;
 use crate::audit::{self, Event};
 use crate::cx::Cx;
 use crate::sessions;
@@ -12,6 +13,7 @@ use crate::users::ops::metadata::{How, MAX_BYTES, merge};
 use serde_json::{Map, Value};
 use std::collections::HashMap;
 use usher_db::Tx;
+use usher_http::form::Form;
 use usher_types::error::codes as refuse;
 use usher_types::id::{OrganizationId, UserId};
 use usher_types::{ApiError, Error, Result};
@@ -101,6 +103,14 @@ pub struct Metadata {
 }
 
 impl Metadata {
+    /// What a request carries.
+    #[must_use]
+    pub fn read(form: &Form) -> Self {
+        Self {
+            public: form.object("public_metadata").cloned(),
+            private: form.object("private_metadata").cloned(),
+        }
+    }
     /// Changes what is stored.
     ///
     /// # Errors

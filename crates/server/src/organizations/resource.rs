@@ -1,5 +1,5 @@
 //! Organizations, memberships, roles and permissions on the wire (contract fapi §8.9, bapi appendix B).
-use super::members::Member;
+use super::members::ops::Member;
 use super::model::{MembershipRow, OrganizationRow};
 use super::roles::{Permission, Role};
 use crate::cx::Cx;

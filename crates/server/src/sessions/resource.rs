@@ -4,7 +4,7 @@ use super::{tasks, token};
 use crate::clients::model::ClientRow;
 use crate::cx::Cx;
 use crate::organizations::active::{self, Wanted};
-use crate::organizations::members;
+use crate::organizations::members::ops as members;
 use crate::social::resource::of_user;
 use crate::users;
 use crate::users::model::UserRow;

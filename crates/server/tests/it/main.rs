@@ -92,6 +92,7 @@ mod mfa_sign_in;
 mod multi_session;
 mod notices;
 mod organizations;
+mod organizations_servers;
 mod origins;
 mod passkeys;
 mod password_breaches;

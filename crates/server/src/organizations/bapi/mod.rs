@@ -1,5 +1,4 @@
 //! `/v1/organizations` and what belongs to it, for the operator's servers (contract bapi §2.5, §2.6, §2.9).
-pub mod members;
 pub mod roles;
 pub mod settings;
 
@@ -144,14 +143,6 @@ async fn asked(
     Ok(resource)
 }
 
-/// The metadata that a request carries.
-fn metadata(form: &Form) -> Metadata {
-    Metadata {
-        public: form.object("public_metadata").cloned(),
-        private: form.object("private_metadata").cloned(),
-    }
-}
-
 async fn list(cx: &Cx, call: &Call) -> Result<Reply> {
     ops::enabled(cx)?;
     let form = &call.form;
@@ -177,7 +168,7 @@ async fn create(cx: &Cx, call: &Call) -> Result<Reply> {
     let new = New {
         name: form.text("name").unwrap_or_default().to_owned(),
         slug: form.text("slug").map(str::to_owned),
-        metadata: metadata(form),
+        metadata: Metadata::read(form),
         limit: form.int("max_allowed_memberships"),
     };
     let unknown = || refuse::organization_creator_not_found().at("created_by");
@@ -215,12 +206,12 @@ async fn delete(cx: &Cx, call: &Call) -> Result<Reply> {
 
 async fn merge(cx: &Cx, call: &Call) -> Result<Reply> {
     let id = call.param("organization_id");
-    let row = ops::set_metadata(cx, id, &metadata(&call.form), How::Merge).await?;
+    let row = ops::set_metadata(cx, id, &Metadata::read(&call.form), How::Merge).await?;
     Reply::json(&shown(cx, &row))
 }
 
 async fn replace(cx: &Cx, call: &Call) -> Result<Reply> {
     let id = call.param("organization_id");
-    let row = ops::set_metadata(cx, id, &metadata(&call.form), How::Replace).await?;
+    let row = ops::set_metadata(cx, id, &Metadata::read(&call.form), How::Replace).await?;
     Reply::json(&shown(cx, &row))
 }

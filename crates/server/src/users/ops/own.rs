@@ -219,7 +219,7 @@ pub async fn delete(cx: &Cx, user: &UserRow) -> Result<()> {
         let mut held = clients::hold(&mut tx, client).await?;
         let ended = sessions::ops::end_of_user(cx, &mut tx, &user.id, "revoked", None).await?;
         store::find_locked(&mut tx, &user.id).await?;
-        organizations::members::forget_user(cx, &mut tx, &user.id).await?;
+        organizations::members::ops::forget_user(cx, &mut tx, &user.id).await?;
         store::delete(&mut tx, &user.id).await?;
         audit::record(cx, &mut tx, Event::new("user.deleted").user(&user.id));
         audit::erase(cx, &mut tx, &user.id);

@@ -21,7 +21,7 @@ pub async fn remove(cx: &Cx, id: &str) -> Result<UserRow> {
     let (user, ended) = usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
         let found = list::hold(&mut tx, &id).await?;
         let ended = sessions::ops::end_of_user(cx, &mut tx, &id, "revoked", None).await?;
-        organizations::members::forget_user(cx, &mut tx, &id).await?;
+        organizations::members::ops::forget_user(cx, &mut tx, &id).await?;
         store::delete(&mut tx, &id).await?;
         audit::record(cx, &mut tx, Event::new("user.deleted").user(&id));
         audit::erase(cx, &mut tx, &id);

@@ -20,7 +20,7 @@ pub async fn own(cx: &Cx, id: &UserId) -> Result<UserResource> {
         .ok_or_else(refuse::authentication_invalid)?;
     let found = list::load(&mut tx, user).await?;
     let resource = UserResource::new(&found, &cx.instance, cx.now, Audience::Browser);
-    let memberships = organizations::members::shown_to(cx, &mut tx, &found.user).await?;
+    let memberships = organizations::members::ops::shown_to(cx, &mut tx, &found.user).await?;
     let resource = resource.with_memberships(memberships);
     Ok(resource.with_accounts(of_user(cx, &found.accounts, &found.user.id)))
 }

@@ -116,3 +116,91 @@ pub(super) async fn templates(log: &mut Ledger) {
     )
     .await;
 }
+
+pub(super) async fn organizations(log: &mut Ledger, user: &str) {
+    let server = log.world.server();
+    let on = json!({ "enabled": true });
+    let settings = "/v1/instance/organization_settings";
+    log.told(
+        "UpdateInstanceOrganizationSettings",
+        server.patch(settings, on),
+    )
+    .await;
+    let new = json!({ "name": "Acme", "created_by": user });
+    let path = "/v1/organizations";
+    let made = log.told("CreateOrganization", server.post(path, new)).await;
+    let one = format!("{path}/{}", text(&made["id"]));
+    let change = json!({ "name": "Acme & Co." });
+    log.told("UpdateOrganization", server.patch(&one, change))
+        .await;
+    let metadata = format!("{one}/metadata");
+    for (id, put) in [
+        ("MergeOrganizationMetadata", false),
+        ("ReplaceOrganizationMetadata", true),
+    ] {
+        let body = json!({ "public_metadata": { "a": put } });
+        let method = if put { "PUT" } else { "PATCH" };
+        log.told(id, server.json(method, &metadata, body)).await;
+    }
+    let (browser, member, _) = log.world.signed_in("member@example.com").await;
+    let members = format!("{one}/memberships");
+    let new = json!({ "user_id": member.id, "role": "org:member" });
+    log.told("CreateOrganizationMembership", server.post(&members, new))
+        .await;
+    let its = format!("{members}/{}", member.id);
+    let role = json!({ "role": "org:admin" });
+    log.told("UpdateOrganizationMembership", server.patch(&its, role))
+        .await;
+    let body = json!({ "private_metadata": { "a": 1 } });
+    let metadata = format!("{its}/metadata");
+    log.told(
+        "UpdateOrganizationMembershipMetadata",
+        server.patch(&metadata, body),
+    )
+    .await;
+    let theirs = format!("{members}/{user}");
+    let role = [("role", "org:member")];
+    log.told(
+        "UpdateOrganizationMembership",
+        browser.patch(&theirs, &role),
+    )
+    .await;
+    log.told("removeOrganizationMember", browser.delete(&theirs))
+        .await;
+    let form = [("user_id", user), ("role", "org:admin")];
+    log.told(
+        "CreateOrganizationMembership",
+        browser.post(&members, &form),
+    )
+    .await;
+    log.told(
+        "updateOrganization",
+        browser.patch(&one, &[("name", "Ours")]),
+    )
+    .await;
+    let mine = format!(
+        "/v1/me/organization_memberships/{}",
+        one.rsplit('/').next().unwrap()
+    );
+    log.told("deleteOrganizationMemberships", browser.delete(&mine))
+        .await;
+    server
+        .post(
+            &members,
+            json!({ "user_id": member.id, "role": "org:admin" }),
+        )
+        .await
+        .ok();
+    log.told("DeleteOrganizationMembership", server.delete(&theirs))
+        .await;
+    log.told("deleteOrganization", browser.delete(&one)).await;
+    let form = [("name", "Another")];
+    let made = log
+        .told("createOrganization", browser.post(path, &form))
+        .await;
+    let one = format!("{path}/{}", text(&made["response"]["id"]));
+    log.told("DeleteOrganization", server.delete(&one)).await;
+    log.world
+        .settings(|s| s.organizations.enabled = false)
+        .await;
+}

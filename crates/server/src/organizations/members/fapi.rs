@@ -1,9 +1,9 @@
 //! Members of an organization, as other members see and change them (contract fapi §8.9).
+use super::ops::{self as members, Member};
 use crate::answers::{LIMIT, List, OFFSET, PAGINATED, Page, Window};
 use crate::clients::fapi::envelope;
 use crate::cx::Cx;
 use crate::handler;
-use crate::organizations::members::{self, Member};
 use crate::organizations::ops::{self, Metadata};
 use crate::organizations::policy::{By, Need};
 use crate::organizations::resource::{MembershipResource, RoleResource};

@@ -1,14 +1,14 @@
 //! Use cases of memberships: joining, changing, leaving.
-use super::model::{MembershipRow, OrganizationRow};
-use super::ops::{self, Metadata};
-use super::policy::{self, By, Need};
-use super::resource::MembershipResource;
-use super::roles::{Permission, Role};
-use super::search::{self, Members};
-use super::store;
 use crate::answers::Window;
 use crate::audit::{self, Event};
 use crate::cx::Cx;
+use crate::organizations::model::{MembershipRow, OrganizationRow};
+use crate::organizations::ops::{self, Metadata};
+use crate::organizations::policy::{self, By, Need};
+use crate::organizations::resource::MembershipResource;
+use crate::organizations::roles::{Permission, Role};
+use crate::organizations::search::{self, Members};
+use crate::organizations::store;
 use crate::sessions;
 use crate::users;
 use crate::users::model::UserRow;

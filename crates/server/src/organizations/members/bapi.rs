@@ -1,12 +1,11 @@
 //! Memberships, for the operator's servers (contract bapi §2.6).
-use super::metadata;
+use super::ops as members;
 use crate::answers::{LIMIT, OFFSET, Page, Window};
 use crate::cx::Cx;
 use crate::handler;
 use crate::identifiers::wallets::model::Wallet;
-use crate::organizations::members;
 use crate::organizations::model::{MembershipRow, OrganizationRow};
-use crate::organizations::ops;
+use crate::organizations::ops::{self, Metadata};
 use crate::organizations::policy::{By, Need};
 use crate::organizations::resource::MembershipResource;
 use crate::organizations::search::{self, Members};
@@ -240,7 +239,7 @@ async fn create(cx: &Cx, call: &Call) -> Result<Reply> {
         call.param("organization_id"),
         form.text("user_id").unwrap_or_default(),
     );
-    let member = members::add(cx, id, By::Server, user, role, &metadata(form)).await?;
+    let member = members::add(cx, id, By::Server, user, role, &Metadata::read(form)).await?;
     Reply::json(&MembershipResource::of(cx, &member, Audience::Server))
 }
 
@@ -259,6 +258,6 @@ async fn delete(cx: &Cx, call: &Call) -> Result<Reply> {
 
 async fn merge(cx: &Cx, call: &Call) -> Result<Reply> {
     let (id, user) = (call.param("organization_id"), call.param("user_id"));
-    let member = members::set_metadata(cx, id, user, &metadata(&call.form)).await?;
+    let member = members::set_metadata(cx, id, user, &Metadata::read(&call.form)).await?;
     Reply::json(&MembershipResource::of(cx, &member, Audience::Server))
 }

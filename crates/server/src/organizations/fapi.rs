@@ -1,7 +1,4 @@
 //! `/v1/organizations/…` for members (contract fapi §8.9). Every route asks the one policy, by way of `ops` and `members`.
-pub mod members;
-pub mod mine;
-
 use super::model::{NAME, OrganizationRow, SLUG};
 use super::ops::{self, Change, New};
 use super::policy::{By, Need};
