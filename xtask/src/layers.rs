@@ -43,7 +43,11 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("messages", &["messages"]),
     (
         "organizations",
-        &["organization_memberships", "organizations"],
+        &[
+            "organization_invitations",
+            "organization_memberships",
+            "organizations",
+        ],
     ),
     ("passkeys", &["passkeys"]),
     ("redirect_urls", &["redirect_urls"]),

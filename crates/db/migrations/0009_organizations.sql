@@ -35,3 +35,16 @@ CREATE TABLE organization_memberships (
 );
 CREATE INDEX organization_memberships_user ON organization_memberships (instance_id, user_id, created_at, id);
 CREATE INDEX organization_memberships_created_at ON organization_memberships (instance_id, created_at, id);
+-- What an invitation to an organization has beyond its ticket, which has the address, the status and the end.
+CREATE TABLE organization_invitations (
+  instance_id TEXT NOT NULL,
+  ticket_id TEXT NOT NULL,
+  organization_id TEXT NOT NULL,
+  role TEXT NOT NULL,
+  inviter_id TEXT,
+  private_metadata $JSON NOT NULL,
+  PRIMARY KEY (instance_id, ticket_id),
+  FOREIGN KEY (instance_id, ticket_id) REFERENCES tickets (instance_id, id) ON DELETE CASCADE,
+  FOREIGN KEY (instance_id, organization_id) REFERENCES organizations (instance_id, id) ON DELETE CASCADE
+);
+CREATE INDEX organization_invitations_organization ON organization_invitations (instance_id, organization_id);

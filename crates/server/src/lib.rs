@@ -83,6 +83,8 @@ pub fn operations() -> impl Iterator<Item = &'static route::Op> {
         identifiers::phones::bapi::OPS,
         identifiers::phones::fapi::OPS,
         organizations::bapi::OPS,
+        organizations::invitations::bapi::OPS,
+        organizations::invitations::fapi::OPS,
         organizations::members::bapi::OPS,
         organizations::bapi::roles::OPS,
         organizations::bapi::settings::OPS,

@@ -7,6 +7,7 @@ use super::store;
 use crate::audit::{self, Event};
 use crate::cx::Cx;
 use crate::sessions;
+use crate::tickets;
 use crate::users;
 use crate::users::model::UserRow;
 use crate::users::ops::metadata::{How, MAX_BYTES, merge};
@@ -317,6 +318,7 @@ pub async fn delete(cx: &Cx, id: &str, by: By<'_>) -> Result<OrganizationRow> {
             return Err(refuse::organization_admin_delete_not_enabled().into());
         }
         sessions::store::leave_organization(&mut tx, &row.id, cx.now).await?;
+        tickets::store::forget_organization(&mut tx, &row.id).await?;
         store::delete(&mut tx, &row.id).await?;
         audit::record(cx, &mut tx, Event::new("organization.deleted").about(row.id.as_str()));
         Ok::<_, Error>(row)

@@ -51,7 +51,8 @@ pub struct OrganizationResource {
 }
 
 /// Where an organization's picture is: the uploaded one, or one that we draw from its name.
-fn image_url(instance: &Instance, row: &OrganizationRow) -> String {
+#[must_use]
+pub fn image_url(instance: &Instance, row: &OrganizationRow) -> String {
     match &row.image_id {
         Some(id) => uploaded_url(instance, id),
         None => drawn_url(instance, row.id.as_str(), [Some(&row.name), None]),

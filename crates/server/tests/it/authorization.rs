@@ -22,6 +22,7 @@ struct Ids {
     task: String,
     template: String,
     organization: String,
+    invited: String,
 }
 
 async fn ids(world: &World) -> Ids {
@@ -76,8 +77,13 @@ async fn ids(world: &World) -> Ids {
     let organization = json!({ "name": "Acme", "created_by": user.id });
     let organization = server.post("/v1/organizations", organization).await.ok()["id"].clone();
     let phone = world.number_of(&user.id, "+12025550273").await;
+    let organization = organization.as_str().unwrap().to_owned();
+    let invited = json!({ "email_address": "place@example.com", "role": "org:member" });
+    let path = format!("/v1/organizations/{organization}/invitations");
+    let invited = server.post(&path, invited).await.ok()["id"].clone();
     Ids {
-        organization: organization.as_str().unwrap().to_owned(),
+        organization,
+        invited: invited.as_str().unwrap().to_owned(),
         task: task.as_str().unwrap().to_owned(),
         redirect_url: redirect_url.as_str().unwrap().to_owned(),
         template: template.as_str().unwrap().to_owned(),
@@ -118,6 +124,7 @@ fn path(op: &Op, ids: &Ids) -> String {
         "{sign_in_token_id}" => ids.tickets[0].clone(),
         "{actor_token_id}" => ids.tickets[1].clone(),
         "{waitlist_entry_id}" => ids.tickets[3].clone(),
+        "{invitation_id}" if op.path.contains("organization") => ids.invited.clone(),
         "{invitation_id}" => ids.tickets[2].clone(),
         "{redirect_url_id}" => ids.redirect_url.clone(),
         "{organization_id}" => ids.organization.clone(),
@@ -198,6 +205,8 @@ both! {
                 "AttemptPhoneNumberVerification" => json!({ "verification_id": "ver_x", "code": "1" }),
                 "ReplaceUserPhoneNumber" => json!({ "phone_number": "+14165550298" }),
                 "ReplaceUserEmailAddress" => json!({ "email_address": "x@example.com" }),
+                "CreateOrganizationInvitation" => json!({ "email_address": "x@example.com", "role": "org:member" }),
+                "CreateOrganizationInvitationBulk" => json!([{ "email_address": "x@example.com", "role": "org:member" }]),
                 "CreateOrganizationMembership" => json!({ "user_id": "user_x", "role": "org:member" }),
                 "UpdateOrganizationMembership" => json!({ "role": "org:member" }),
                 "UpdateJWTTemplate" => json!({ "name": "x", "claims": {} }),
@@ -207,7 +216,7 @@ both! {
             };
             let body = if matches!(op.method, "GET" | "DELETE") { Bytes::new() } else { Bytes::from(bodies.to_string()) };
             let answer = world.unchanged(foreign.send(op.method, &path(op, &ids), Some("application/json"), body.clone())).await;
-            let random = path(op, &ids).replace(&ids.user, "user_x").replace(&ids.email, "idn_x").replace(&ids.phone, "idn_x").replace(&ids.session, "sess_x").replace(&ids.client, "client_x").replace(&ids.sign_up, "sua_x").replace(&ids.event, "1:evt_x").replace(&ids.allowed, "alid_x").replace(&ids.blocked, "blid_x").replace(&ids.tickets[0], "sit_x").replace(&ids.tickets[1], "act_x").replace(&ids.tickets[2], "inv_x").replace(&ids.tickets[3], "wle_x").replace(&ids.redirect_url, "ru_x").replace(&ids.template, "jtmp_x").replace(&ids.task, "agtask_x").replace(&ids.organization, "org_x");
+            let random = path(op, &ids).replace(&ids.user, "user_x").replace(&ids.email, "idn_x").replace(&ids.phone, "idn_x").replace(&ids.session, "sess_x").replace(&ids.client, "client_x").replace(&ids.sign_up, "sua_x").replace(&ids.event, "1:evt_x").replace(&ids.allowed, "alid_x").replace(&ids.blocked, "blid_x").replace(&ids.tickets[0], "sit_x").replace(&ids.tickets[1], "act_x").replace(&ids.tickets[2], "inv_x").replace(&ids.tickets[3], "wle_x").replace(&ids.redirect_url, "ru_x").replace(&ids.template, "jtmp_x").replace(&ids.task, "agtask_x").replace(&ids.organization, "org_x").replace(&ids.invited, "orginv_x");
             let nothing = world.unchanged(foreign.send(op.method, &random, Some("application/json"), body)).await;
             assert_eq!((answer.status, answer.codes()), (nothing.status, nothing.codes()), "{}", answer.asked);
             assert_eq!(answer.json()["errors"], nothing.json()["errors"], "{}", answer.asked);

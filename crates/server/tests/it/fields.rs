@@ -298,6 +298,7 @@ both! {
     }
 
     async fn unknown_ids_are_not_found_whatever_they_look_like(world: World) {
+        crate::organizations::on(&world).await;
         let caller = Caller::new(&world).await;
         let before = world.snapshot().await;
         let random = "2abcdefghijklmnopqrstuvwxyz";

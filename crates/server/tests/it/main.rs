@@ -91,6 +91,7 @@ mod matrix;
 mod mfa_sign_in;
 mod multi_session;
 mod notices;
+mod organization_invitations;
 mod organizations;
 mod organizations_servers;
 mod origins;

@@ -349,6 +349,18 @@ refusals! {
     already_a_member_in_organization() = 400, "already_a_member_in_organization", "Already a member", "This user is a member of the organization already.";
     /// The organization is full.
     organization_membership_quota_exceeded() = 403, "organization_membership_quota_exceeded", "Organization is full", "This organization cannot have more members.";
+    /// The address is invited already.
+    organization_invitation_not_unique() = 400, "organization_invitation_not_unique", "Invited already", "This address is invited to the organization already.";
+    /// The invitation was used or taken back, or has expired.
+    organization_invitation_not_pending() = 404, "organization_invitation_not_pending", "Not pending", "Only pending invitations can be revoked.";
+    /// Not an invitation of the user's.
+    organization_invitation_not_found() = 404, "organization_invitation_not_found", "Invitation not found", "There is no such invitation for you.";
+    /// Taken back.
+    organization_invitation_revoked_code() = 400, "organization_invitation_revoked_code", "Invitation revoked", "This invitation has been revoked.";
+    /// Used before.
+    organization_invitation_already_accepted() = 400, "organization_invitation_already_accepted", "Invitation accepted", "This invitation has been accepted already.";
+    /// Whoever is said to invite is no member.
+    not_a_member_in_organization() = 403, "not_a_member_in_organization", "Not a member", "This user is not a member of the organization.";
     /// The user has created as many organizations as allowed.
     organization_quota_exceeded() = 403, "organization_quota_exceeded", "Too many organizations", "This user cannot create more organizations.";
     /// Whoever is said to create the organization is unknown.

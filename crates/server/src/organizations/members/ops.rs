@@ -261,7 +261,11 @@ pub async fn page(
     Ok(rows.into_iter().filter_map(with).collect())
 }
 
-async fn users_with(tx: &mut Tx, mut ids: Vec<String>) -> Result<HashMap<UserId, UserRow>> {
+/// Users by id.
+///
+/// # Errors
+/// The database's.
+pub async fn users_with(tx: &mut Tx, mut ids: Vec<String>) -> Result<HashMap<UserId, UserRow>> {
     ids.sort();
     ids.dedup();
     let limit = i64::try_from(ids.len()).unwrap_or(i64::MAX);

@@ -173,6 +173,7 @@ pub(super) async fn organizations(log: &mut Ledger, user: &str) {
         browser.post(&members, &form),
     )
     .await;
+    invitations(log, &one, &browser).await;
     log.told(
         "updateOrganization",
         browser.patch(&one, &[("name", "Ours")]),
@@ -202,5 +203,62 @@ pub(super) async fn organizations(log: &mut Ledger, user: &str) {
     log.told("DeleteOrganization", server.delete(&one)).await;
     log.world
         .settings(|s| s.organizations.enabled = false)
+        .await;
+}
+
+/// Somebody is invited in every way, and takes one of them.
+async fn invitations(log: &mut Ledger, organization: &str, admin: &Browser) {
+    let server = log.world.server();
+    let raised = json!({ "max_allowed_memberships": 0 });
+    server.patch(organization, raised).await.ok();
+    let path = format!("{organization}/invitations");
+    let to = |name: &str| json!({ "email_address": format!("{name}@example.com"), "role": "org:member" });
+    let made = log
+        .told(
+            "CreateOrganizationInvitation",
+            server.post(&path, to("place1")),
+        )
+        .await;
+    let revoke = format!("{path}/{}/revoke", text(&made["id"]));
+    log.told(
+        "RevokeOrganizationInvitation",
+        server.post(&revoke, json!({})),
+    )
+    .await;
+    let bulk = format!("{path}/bulk");
+    log.told(
+        "CreateOrganizationInvitationBulk",
+        server.post(&bulk, json!([to("place2")])),
+    )
+    .await;
+    let form = [
+        ("email_address", "place3@example.com"),
+        ("role", "org:member"),
+    ];
+    let made = log
+        .told("createOrganizationInvitations", admin.post(&path, &form))
+        .await;
+    let revoke = format!("{path}/{}/revoke", text(&made["response"]["id"]));
+    log.told(
+        "revokePendingOrganizationInvitation",
+        admin.post(&revoke, &[]),
+    )
+    .await;
+    let (invited, _, _) = log.world.signed_in("place4@example.com").await;
+    let form = [
+        ("email_address", "place4@example.com"),
+        ("role", "org:member"),
+    ];
+    let made = log
+        .told(
+            "bulkCreateOrganizationInvitations",
+            admin.post(&bulk, &form),
+        )
+        .await;
+    let accept = format!(
+        "/v1/me/organization_invitations/{}/accept",
+        text(&made["response"][0]["id"])
+    );
+    log.told("acceptOrganizationInvitation", invited.post(&accept, &[]))
         .await;
 }
