@@ -109,11 +109,12 @@ fn shown(cx: &Cx, row: &InvitationRow) -> InvitationResource {
 }
 
 fn new(form: &Form, address: &str, user: &UserRow) -> Result<New> {
+    let role = members::role(form.text("role").unwrap_or_default())?;
     let address = EmailAddress::parse(address)
         .ok_or_else(|| refuse::form_param_format_invalid("email address").at("email_address"))?;
     Ok(New {
         address,
-        role: members::role(form.text("role").unwrap_or_default())?,
+        role,
         inviter: Some(user.id.clone()),
         metadata: Metadata::default(),
         redirect_url: None,
