@@ -41,6 +41,14 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("images", &["images"]),
     ("jwt_templates", &["jwt_templates"]),
     ("messages", &["messages"]),
+    (
+        "organizations",
+        &[
+            "organization_invitations",
+            "organization_memberships",
+            "organizations",
+        ],
+    ),
     ("passkeys", &["passkeys"]),
     ("redirect_urls", &["redirect_urls"]),
     ("reverifications", &["reverifications"]),

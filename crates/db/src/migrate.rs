@@ -24,6 +24,10 @@ pub const ALL: &[(&str, &str)] = &[
         "0008_captcha",
         include_str!("../migrations/0008_captcha.sql"),
     ),
+    (
+        "0009_organizations",
+        include_str!("../migrations/0009_organizations.sql"),
+    ),
 ];
 
 fn digest(text: &str) -> String {

@@ -105,6 +105,7 @@ id_columns!(
     IdentificationId,
     InstanceId,
     MessageId,
+    OrganizationId,
     SessionId,
     SignInId,
     SignUpId,

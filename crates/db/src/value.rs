@@ -93,6 +93,7 @@ id_values!(
     IdentificationId,
     InstanceId,
     MessageId,
+    OrganizationId,
     SessionId,
     SignInId,
     SignUpId,

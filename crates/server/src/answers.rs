@@ -56,12 +56,46 @@ impl Window {
         data: Vec<T>,
         total: impl Future<Output = Result<i64, E>>,
     ) -> Result<Reply> {
-        Reply::json(&if self.paginated {
-            let total_count = total.await.map_err(Into::into)?;
-            List::Paginated(Page { data, total_count })
+        Reply::json(&self.list(data, total).await?)
+    }
+    /// A part, as it was asked for. The whole is counted only where that is asked for.
+    ///
+    /// # Errors
+    /// The count's.
+    pub async fn list<T, E: Into<Error>>(
+        self,
+        data: Vec<T>,
+        total: impl Future<Output = Result<i64, E>>,
+    ) -> Result<List<T>> {
+        if !self.paginated {
+            return Ok(List::Plain(data));
+        }
+        let total_count = total.await.map_err(Into::into)?;
+        Ok(List::Paginated(Page { data, total_count }))
+    }
+    /// The part of a whole that is at hand, with the size of the whole.
+    #[must_use]
+    pub fn page<T>(self, all: Vec<T>) -> Page<T> {
+        let total_count = i64::try_from(all.len()).unwrap_or(i64::MAX);
+        let count = |n: i64| usize::try_from(n).unwrap_or(usize::MAX);
+        let part = all
+            .into_iter()
+            .skip(count(self.offset))
+            .take(count(self.limit));
+        Page {
+            data: part.collect(),
+            total_count,
+        }
+    }
+    /// The part of a whole that is at hand, as it was asked for.
+    #[must_use]
+    pub fn cut<T>(self, all: Vec<T>) -> List<T> {
+        let page = self.page(all);
+        if self.paginated {
+            List::Paginated(page)
         } else {
-            List::Plain(data)
-        })
+            List::Plain(page.data)
+        }
     }
     /// Answers with the part of a whole that is at hand.
     ///
@@ -72,13 +106,9 @@ impl Window {
         all: Vec<T>,
         show: impl FnMut(T) -> R,
     ) -> Result<Reply> {
-        let total = i64::try_from(all.len()).unwrap_or(i64::MAX);
-        let count = |n: i64| usize::try_from(n).unwrap_or(usize::MAX);
-        let part = all
-            .into_iter()
-            .skip(count(self.offset))
-            .take(count(self.limit));
-        self.answer(part.map(show).collect(), async { Ok::<_, Error>(total) })
+        let page = self.page(all);
+        let data = page.data.into_iter().map(show).collect();
+        self.answer(data, async { Ok::<_, Error>(page.total_count) })
             .await
     }
 }

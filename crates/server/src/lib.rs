@@ -20,6 +20,7 @@ pub mod limits;
 pub mod listen;
 pub mod messages;
 pub mod openapi;
+pub mod organizations;
 pub mod passkeys;
 pub mod places;
 pub mod redirect_urls;
@@ -86,6 +87,15 @@ pub fn operations() -> impl Iterator<Item = &'static route::Op> {
         templates::bapi::OPS,
         identifiers::phones::bapi::OPS,
         identifiers::phones::fapi::OPS,
+        organizations::bapi::OPS,
+        organizations::invitations::bapi::OPS,
+        organizations::invitations::fapi::OPS,
+        organizations::members::bapi::OPS,
+        organizations::bapi::roles::OPS,
+        organizations::bapi::settings::OPS,
+        organizations::fapi::OPS,
+        organizations::members::fapi::OPS,
+        organizations::mine::fapi::OPS,
         passkeys::fapi::OPS,
         passkeys::bapi::OPS,
         second_factors::fapi::OPS,

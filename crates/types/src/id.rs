@@ -89,6 +89,8 @@ ids! {
     InstanceId = "ins_";
     /// A mail or text message kept for people to read (development) or to be sent.
     MessageId = "ema_";
+    /// An organization: a group of users.
+    OrganizationId = "org_";
     /// A session.
     SessionId = "sess_";
     /// A sign-in attempt.

@@ -3,6 +3,7 @@
 use super::model::ClientRow;
 use super::{dev_browser, ops, satellite, store};
 use crate::cx::Cx;
+use crate::organizations;
 use crate::route::{Call, Reply};
 use crate::sessions::model::SessionRow;
 use crate::sessions::token;
@@ -267,9 +268,11 @@ pub async fn send_back(
     let who = match &found {
         Some((session, _)) => {
             let authenticated_at = client.map_or(cx.now, |c| c.authenticated_at);
+            let organization = organizations::active::of_session(cx, session).await?;
             let jwt = token::mint(
                 cx,
                 session,
+                organization.as_ref(),
                 &target.origin(),
                 token::LIFE_SECS,
                 authenticated_at,

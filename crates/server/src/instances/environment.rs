@@ -182,6 +182,7 @@ pub fn document(
     let captcha = options.captcha.as_ref().filter(|_| settings.bot_protection);
     let p = &settings.password;
     let r = &settings.restrictions;
+    let o = &settings.organizations;
     let passkey = if a.passkey { Presence::On } else { off };
     let disabled = json!({ "enabled": false });
     json!({
@@ -255,7 +256,7 @@ pub fn document(
                 "min_length": settings.username_min_length, "max_length": settings.username_max_length,
                 "allow_extended_special_characters": false, "allow_numeric_usernames": false,
             },
-            "actions": { "delete_self": settings.delete_self, "create_organization": false, "create_organizations_limit": null },
+            "actions": { "delete_self": settings.delete_self, "create_organization": settings.organizations.enabled, "create_organizations_limit": null },
             "attack_protection": {
                 "user_lockout": { "enabled": true, "max_attempts": settings.lockout_max_attempts, "duration_in_minutes": settings.lockout_minutes },
                 "pii": { "enabled": true }, "email_link": { "require_same_client": true },
@@ -264,9 +265,9 @@ pub fn document(
             "passkey_settings": { "allow_autofill": a.passkey, "show_sign_in_button": a.passkey, "satisfies_second_factor": true },
         },
         "organization_settings": {
-            "enabled": false, "max_allowed_memberships": 5, "actions": { "admin_delete": true },
+            "enabled": o.enabled, "max_allowed_memberships": o.max_allowed_memberships, "actions": { "admin_delete": o.admin_delete_enabled },
             "domains": { "enabled": false, "enrollment_modes": ["manual_invitation"], "default_role": "org:member" },
-            "slug": { "disabled": false }, "creator_role": "org:admin",
+            "slug": { "disabled": o.slug_disabled }, "creator_role": "org:admin",
         },
         "fraud_settings": { "object": "fraud_settings", "native": { "device_attestation_mode": "disabled" } },
         "commerce_settings": {

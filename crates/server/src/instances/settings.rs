@@ -3,6 +3,7 @@
 pub use super::limits::Limits;
 pub use super::retention::Retention;
 use super::sms::Sms;
+use crate::organizations::settings::Organizations;
 use crate::social::settings::Social;
 use crate::strategies::{Chain, Strategy};
 use crate::trusted_devices::settings::Native;
@@ -418,6 +419,8 @@ pub struct Settings {
     pub bot_protection: bool,
     /// How the captcha looks.
     pub captcha_widget: Widget,
+    /// Organizations.
+    pub organizations: Organizations,
     /// Apps on phones.
     pub native: Native,
     /// Who may not join.
@@ -467,6 +470,7 @@ impl Default for Settings {
             lockout_minutes: 60,
             bot_protection: false,
             captcha_widget: Widget::Smart,
+            organizations: Organizations::default(),
             native: Native::default(),
             restrictions: Restrictions::default(),
             sms: Sms::default(),
@@ -634,6 +638,7 @@ impl Settings {
                 ));
             }
         }
+        self.organizations.check()?;
         self.native.check()?;
         self.sms.check()?;
         crate::social::settings::check(&self.social)?;

@@ -1,5 +1,4 @@
-//! The rules, as one table by operation (contract bapi §1.8). Rows for invitations and organizations come with those
-//! operations.
+//! The rules, as one table by operation (contract bapi §1.8).
 use crate::instances::settings::Limits;
 use crate::route::{Api, Op};
 
@@ -65,6 +64,20 @@ const BULK_INVITATIONS: Rule = Rule {
     per_secs: 3600,
 };
 
+/// The same to organizations, by whom ever: members invite by the Frontend API.
+const TO_ORGANIZATIONS: Rule = Rule {
+    name: "organization_invitation",
+    who: Who::Instance,
+    count: |_, _| 250,
+    per_secs: 3600,
+};
+const BULK_TO_ORGANIZATIONS: Rule = Rule {
+    name: "organization_invitations",
+    who: Who::Instance,
+    count: |_, _| 50,
+    per_secs: 3600,
+};
+
 const fn created(name: &'static str) -> Rule {
     Rule {
         name,
@@ -103,6 +116,8 @@ pub fn of(op: &Op) -> &'static [Rule] {
 
 fn frontend(id: &str) -> &'static [Rule] {
     match id {
+        "createOrganizationInvitations" => const { &[TO_ORGANIZATIONS] },
+        "bulkCreateOrganizationInvitations" => const { &[BULK_TO_ORGANIZATIONS] },
         "createSignIn" => const { &[ANONYMOUS, created("sign_in")] },
         "createSignUps" => const { &[ANONYMOUS, created("sign_up")] },
         "joinWaitlist" => const { &[ANONYMOUS, created("waitlist")] },
@@ -144,6 +159,12 @@ fn backend(id: &str) -> &'static [Rule] {
         "GetJWKS" => &[],
         "CreateInvitation" => const { &[BACKEND, INVITATIONS] },
         "CreateBulkInvitations" => const { &[BACKEND, BULK_INVITATIONS] },
+        "CreateOrganizationInvitation" => const { &[BACKEND, TO_ORGANIZATIONS] },
+        "CreateOrganizationInvitationBulk" => const { &[BACKEND, BULK_TO_ORGANIZATIONS] },
+        "UpdateOrganization" => const { &[BACKEND, changed("organization", "organization_id")] },
+        "MergeOrganizationMetadata" | "ReplaceOrganizationMetadata" => {
+            const { &[BACKEND, changed("organization_metadata", "organization_id")] }
+        }
         "UpdateUser" => const { &[BACKEND, changed("user", "user_id")] },
         "UpdateUserMetadata" | "ReplaceUserMetadata" => {
             const { &[BACKEND, changed("user_metadata", "user_id")] }
@@ -180,6 +201,6 @@ mod tests {
                 }
             }
         }
-        assert_eq!(limited, 14);
+        assert_eq!(limited, 17);
     }
 }

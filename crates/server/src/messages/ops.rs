@@ -100,6 +100,40 @@ pub async fn invitation(
     mail(cx, tx, to, slug, None, vars, None).await
 }
 
+/// The organization that somebody is invited to, for its mail.
+#[derive(Clone, Debug)]
+pub struct ToOrganization<'a> {
+    /// What it is called.
+    pub name: &'a str,
+    /// Its picture.
+    pub logo: &'a str,
+    /// Who invites, where a member does.
+    pub inviter: Option<String>,
+}
+
+/// Mails the link of an invitation to an organization.
+///
+/// # Errors
+/// The database's.
+pub async fn organization_invitation(
+    cx: &Cx,
+    tx: &mut Tx,
+    to: &EmailAddress,
+    invited: Invited<'_>,
+    organization: ToOrganization<'_>,
+) -> Result<()> {
+    let vars = json!({
+        "action_url": invited.link,
+        "invitation": {
+            "expires_in_days": invited.days, "one_day": invited.days == 1,
+            "public_metadata": invited.public_metadata.cloned().unwrap_or_default(),
+        },
+        "inviter": { "name": organization.inviter },
+        "org": { "name": organization.name, "logo_image_url": organization.logo },
+    });
+    mail(cx, tx, to, Slug::OrganizationInvitation, None, vars, None).await
+}
+
 /// Confirms a place on the waitlist.
 ///
 /// # Errors

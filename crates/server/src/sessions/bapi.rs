@@ -11,6 +11,7 @@ use crate::answers::{self, List, Window};
 use crate::audit::{self, Event};
 use crate::cx::Cx;
 use crate::handler;
+use crate::organizations::active;
 use crate::route::{Call, Op, Reply};
 use crate::{clients, users};
 use refresh::{Answer, Refresh};
@@ -39,7 +40,8 @@ const LIST: &[Field] = &[
 ];
 const CREATE: &[Field] = &[
     text("user_id", 80).required(),
-    text("active_organization_id", 80).about("There are none yet."),
+    text("active_organization_id", 80)
+        .about("An organization that the user is a member of; its slug will do."),
 ];
 const TOKENS: &[Field] = &[int("expires_in_seconds", 30, 315_360_000).about("60 when left out.")];
 const VERIFY: &[Field] = &[secret("token", TOKEN)
@@ -185,18 +187,18 @@ async fn post(cx: &Cx, call: &Call) -> Result<Reply> {
     if !cx.instance.is_development() {
         return Err(refuse::request_invalid_for_environment().into());
     }
-    if call.form.text("active_organization_id").is_some() {
-        return Err(refuse::resource_not_found("organization")
-            .at("active_organization_id")
-            .into());
-    }
+    let organization = call.form.text("active_organization_id");
     let user = users::ops::list::parse_id(call.form.text("user_id").unwrap_or_default())?;
     let session = usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
         let found = users::ops::list::hold(&mut tx, &user).await?;
         ops::check_user(cx, &found.user)?;
         let held = clients::ops::create(cx, &mut tx).await?;
         // Nobody proved a factor, so the session says that none was.
-        let session = ops::start(cx, &mut tx, &held.row, &found.user, None, Proof::Ordinary).await?;
+        let mut session = ops::start(cx, &mut tx, &held.row, &found.user, None, Proof::Ordinary).await?;
+        if let Some(text) = organization {
+            let entered = active::enter(cx, &mut tx, &session, text).await?;
+            session.last_active_organization_id = Some(entered.into());
+        }
         clients::store::sessions_changed(&mut tx, &held.row.id, Some(&session.id), cx.now).await?;
         Ok::<_, Error>(session)
     })?;

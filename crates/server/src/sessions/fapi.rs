@@ -6,6 +6,7 @@ use crate::clients;
 use crate::clients::fapi::envelope;
 use crate::cx::Cx;
 use crate::handler;
+use crate::organizations::active::{self, Wanted};
 use crate::reverifications::ops as reverifications;
 use crate::route::{Call, Guard, Op, Reply};
 use crate::users;
@@ -122,9 +123,10 @@ async fn show(cx: &Cx, call: &Call) -> Result<Reply> {
 
 async fn touch(cx: &Cx, call: &Call) -> Result<Reply> {
     let session = ops::own(cx, call.param("session_id")).await?;
-    if call.form.text("active_organization_id").is_some() {
-        return Err(refuse::resource_not_found("organization").into());
-    }
+    let form = &call.form;
+    let param = "active_organization_id";
+    let to = Wanted::read(form.sent(param), form.text(param));
+    active::switch(cx, &session, to).await?;
     let client = cx
         .client
         .as_ref()
@@ -166,9 +168,13 @@ async fn finish(cx: &Cx, call: &Call, status: &'static str) -> Result<Reply> {
 /// The hot path: one read of session and user behind the client's, one signature, no durable write but once a minute.
 async fn tokens(cx: &Cx, call: &Call) -> Result<Reply> {
     let session = ops::own(cx, call.param("session_id")).await?;
-    if call.form.text("organization_id").is_some() {
-        return Err(refuse::resource_not_found("organization").into());
-    }
+    let form = &call.form;
+    let wanted = Wanted::read(form.sent("organization_id"), form.text("organization_id"));
+    let organization = match (wanted, &session.last_active_organization_id) {
+        // Nothing to look up.
+        (Wanted::Nobody, _) | (Wanted::Session, None) => None,
+        (wanted, _) => active::of(cx, &mut cx.read().await?, &session, wanted).await?,
+    };
     let client = cx
         .client
         .as_ref()
@@ -176,6 +182,7 @@ async fn tokens(cx: &Cx, call: &Call) -> Result<Reply> {
     let jwt = token::mint(
         cx,
         &session,
+        organization.as_ref(),
         &cx.request.azp,
         token::LIFE_SECS,
         client.authenticated_at,

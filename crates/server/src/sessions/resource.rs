@@ -3,6 +3,8 @@ use super::model::SessionRow;
 use super::{tasks, token};
 use crate::clients::model::ClientRow;
 use crate::cx::Cx;
+use crate::organizations::active::{self, Wanted};
+use crate::organizations::members::ops as members;
 use crate::social::resource::of_user;
 use crate::users;
 use crate::users::model::UserRow;
@@ -54,6 +56,12 @@ impl TaskResource {
     }
 }
 
+/// The organization that a session acts in; none where organizations are off.
+fn acts_in(cx: &Cx, session: &SessionRow) -> Option<String> {
+    let on = cx.instance.settings.organizations.enabled;
+    session.last_active_organization_id.clone().filter(|_| on)
+}
+
 /// A session as its browser sees it.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Session")]
@@ -77,7 +85,7 @@ pub struct SessionResource {
     pub actor: Option<Value>,
     /// What is left to do, next one first; null where nothing is.
     pub tasks: Option<Vec<TaskResource>>,
-    /// None yet.
+    /// The organization that it acts in; null for the user's own account.
     pub last_active_organization_id: Option<String>,
     /// The user.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -109,16 +117,20 @@ impl SessionResource {
         let found = users::ops::list::load(tx, user).await?;
         let mut resource = Self::bare(cx, session, &found.user);
         if session.is_live(cx.now, &cx.instance.settings) {
+            let organization = active::of(cx, tx, session, Wanted::Session).await?;
             resource.last_active_token = Some(TokenResource::new(token::mint_or_reuse(
                 cx,
                 session,
+                organization.as_ref(),
                 &cx.request.azp,
                 client.authenticated_at,
             )?));
         }
         let accounts = of_user(cx, &found.accounts, &found.user.id);
+        let memberships = members::shown_to(cx, tx, &found.user).await?;
         resource.user = Some(
             UserResource::new(&found, &cx.instance, cx.now, Audience::Browser)
+                .with_memberships(memberships)
                 .with_accounts(accounts),
         );
         Ok(resource)
@@ -146,7 +158,7 @@ impl SessionResource {
                 .as_deref()
                 .and_then(|a| serde_json::from_str(a).ok()),
             tasks: TaskResource::left(cx, session),
-            last_active_organization_id: session.last_active_organization_id.clone(),
+            last_active_organization_id: acts_in(cx, session),
             user: None,
             public_user_data: Some(PublicUserData::new(user, &cx.instance)),
             factor_verification_age: session.factor_ages(cx.now),
@@ -231,7 +243,7 @@ pub struct ServerSession {
     pub actor: Option<Value>,
     /// `active`, …
     pub status: String,
-    /// None yet.
+    /// The organization that it acts in; null for the user's own account.
     pub last_active_organization_id: Option<String>,
     /// Unix ms.
     pub last_active_at: i64,
@@ -263,7 +275,7 @@ impl ServerSession {
                 .as_deref()
                 .and_then(|a| serde_json::from_str(a).ok()),
             status: session.status_at(cx.now, &cx.instance.settings).to_owned(),
-            last_active_organization_id: session.last_active_organization_id.clone(),
+            last_active_organization_id: acts_in(cx, session),
             last_active_at: session.last_active_at.0,
             latest_activity: ActivityResource::new(session),
             expire_at: session.expire_at.0,

@@ -3,7 +3,7 @@ use super::model::{RefreshRow, SessionRow};
 use crate::users::store::const_format;
 use usher_db::{DbError, Tx, params};
 use usher_types::Timestamp;
-use usher_types::id::{ClientId, SessionId, UserId};
+use usher_types::id::{ClientId, OrganizationId, SessionId, UserId};
 
 const SELECT: &str = "SELECT instance_id, id, client_id, user_id, status, actor, last_active_organization_id, first_factor_at, second_factor_at, browser_name, browser_version, device_type, is_mobile, ip_address, city, country, needs_reset_password, needs_setup_mfa, last_active_at, expire_at, abandon_at, created_at, updated_at FROM sessions";
 
@@ -68,6 +68,38 @@ pub async fn end_all(
 pub async fn touch(tx: &mut Tx, id: &SessionId, now: Timestamp) -> Result<(), DbError> {
     let tenant = tx.tenant().to_owned();
     tx.run("UPDATE sessions SET last_active_at = ?, updated_at = ? WHERE instance_id = ? AND id = ? AND status = 'active'", params![now, now, tenant, id]).await.map(drop)
+}
+
+/// The organization that a live session acts in from now on; none, the user's own account.
+pub async fn set_organization(
+    tx: &mut Tx,
+    id: &SessionId,
+    organization: Option<&OrganizationId>,
+    now: Timestamp,
+) -> Result<(), DbError> {
+    let tenant = tx.tenant().to_owned();
+    tx.run("UPDATE sessions SET last_active_organization_id = ?, updated_at = ? WHERE instance_id = ? AND id = ? AND status = 'active'", params![organization, now, tenant, id]).await.map(drop)
+}
+
+/// A user is no member any more: no session of theirs acts in the organization.
+pub async fn user_leaves_organization(
+    tx: &mut Tx,
+    organization: &OrganizationId,
+    user: &UserId,
+    now: Timestamp,
+) -> Result<(), DbError> {
+    let tenant = tx.tenant().to_owned();
+    tx.run("UPDATE sessions SET last_active_organization_id = NULL, updated_at = ? WHERE instance_id = ? AND user_id = ? AND last_active_organization_id = ?", params![now, tenant, user, organization]).await.map(drop)
+}
+
+/// An organization is about to go, and its members with it: nobody's session acts in it.
+pub async fn leave_organization(
+    tx: &mut Tx,
+    organization: &OrganizationId,
+    now: Timestamp,
+) -> Result<(), DbError> {
+    let tenant = tx.tenant().to_owned();
+    tx.run("UPDATE sessions SET last_active_organization_id = NULL, updated_at = ? WHERE instance_id = ? AND user_id IN (SELECT user_id FROM organization_memberships WHERE instance_id = ? AND organization_id = ?) AND last_active_organization_id = ?", params![now, tenant, tenant, organization, organization]).await.map(drop)
 }
 
 /// Notes when the factors of a live session were proved; what is `None` stays as it is.

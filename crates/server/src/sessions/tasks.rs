@@ -5,7 +5,7 @@ use super::model::SessionRow;
 use crate::instances::settings::Settings;
 use crate::users::model::UserRow;
 
-/// A task. The organization to act in (`choose-organization`) will be the first of them once there are organizations.
+/// A task. The organization to act in (`choose-organization`) will be the first of them once it is demanded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Task {
     /// The password is known to others: a new one is to be set.

@@ -3,6 +3,7 @@
 use super::model::SessionRow;
 use crate::app::Minted;
 use crate::cx::Cx;
+use crate::organizations::model::Active;
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::sync::PoisonError;
@@ -36,13 +37,14 @@ fn quoted(text: &str) -> String {
     Value::from(text).to_string()
 }
 
-/// Signs a token for a live session. Without an `azp` (a server that names no origin) the claim is left out. `life_secs` is 60 but where a server asks for another.
+/// Signs a token for a live session that acts in `organization`. Without an `azp` (a server that names no origin) the claim is left out. `life_secs` is 60 but where a server asks for another.
 ///
 /// # Errors
 /// The signer's.
 pub fn mint(
     cx: &Cx,
     session: &SessionRow,
+    organization: Option<&Active>,
     azp: &str,
     life_secs: i64,
     client_authenticated_at: Timestamp,
@@ -79,6 +81,9 @@ pub fn mint(
         claims.push_str(",\"act\":");
         claims.push_str(actor);
     }
+    if let Some(organization) = organization {
+        let _infallible = write!(claims, ",\"o\":{}", organization.claim());
+    }
     claims.push('}');
     cx.app.metrics.tokens_minted.fetch_add(1, Ordering::Relaxed);
     cx.instance
@@ -89,17 +94,20 @@ pub fn mint(
         .map_err(|e| Fault::new(format!("signing: {e}")).into())
 }
 
-/// A token for a resource: one minted moments ago for the same session, origin and state, or a new one.
+/// A token for a resource: one minted moments ago for the same session, origin, organization and state, or a new one.
 ///
 /// # Errors
 /// The signer's.
 pub fn mint_or_reuse(
     cx: &Cx,
     session: &SessionRow,
+    organization: Option<&Active>,
     azp: &str,
     client_authenticated_at: Timestamp,
 ) -> Result<String> {
-    let key = (session.id.as_str().to_owned(), azp.to_owned());
+    // What a token would say of the organization, role included, is part of what it is kept by.
+    let acts_in = organization.map_or_else(String::new, |o| format!(" {}", o.claim()));
+    let key = (session.id.as_str().to_owned(), format!("{azp}{acts_in}"));
     let at = |time: Option<Timestamp>| time.map_or(-1, |at| at.0);
     let stamp = [
         session.updated_at.0.max(client_authenticated_at.0),
@@ -120,7 +128,14 @@ pub fn mint_or_reuse(
     {
         return Ok(minted.jwt.to_string());
     }
-    let jwt = mint(cx, session, azp, LIFE_SECS, client_authenticated_at)?;
+    let jwt = mint(
+        cx,
+        session,
+        organization,
+        azp,
+        LIFE_SECS,
+        client_authenticated_at,
+    )?;
     let mut cache = cx.app.minted.lock().unwrap_or_else(PoisonError::into_inner);
     if cache.len() >= 8192 {
         cache.retain(|_, m| cx.now.since(m.minted_at) < REUSE_MS);

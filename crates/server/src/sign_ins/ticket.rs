@@ -9,6 +9,7 @@ use crate::clients::store as client_store;
 use crate::cx::Cx;
 use crate::identifiers;
 use crate::identifiers::email::EmailRow;
+use crate::organizations::invitations::ops as invitations;
 use crate::sessions::ops::{self as sessions, Impersonation};
 use crate::strategies::{Proves, Strategy};
 use crate::tickets;
@@ -64,6 +65,12 @@ pub(super) async fn create(cx: &Cx, text: &str) -> Result<SignInResource> {
         client_store::set_sign_in(&mut tx, &held.row.id, Some(&row.id), cx.now).await?;
         let done = match kind {
             Kind::ActorToken => impersonate(cx, &mut tx, &mut held, &mut row, &ticket, &user).await?,
+            Kind::OrganizationInvitation => {
+                // Users are locked before organizations.
+                let done = finish(cx, &mut tx, &mut held, &mut row, Strategy::Ticket, Proves::First).await?;
+                invitations::admit(cx, &mut tx, &ticket.id, &user.id).await?;
+                done
+            }
             Kind::SignInToken | Kind::Invitation => finish(cx, &mut tx, &mut held, &mut row, Strategy::Ticket, Proves::First).await?,
         };
         Ok::<_, Error>((held, row, done))

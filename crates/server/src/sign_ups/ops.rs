@@ -17,6 +17,7 @@ use crate::identifiers::phones::number::PhoneNumber;
 use crate::identifiers::phones::reach;
 use crate::identifiers::wallets::model::{Wallet, WalletRow};
 use crate::instances::settings::SignUpMode;
+use crate::organizations::invitations::ops as invitations;
 use crate::sessions;
 use crate::strategies::Strategy;
 use crate::tickets;
@@ -359,9 +360,10 @@ async fn take_invitation(
     };
     let ticket = tickets::ops::find(cx, tx, text).await?;
     tickets::ops::check(cx, &ticket)?;
+    let invites = [Kind::Invitation, Kind::OrganizationInvitation].map(Kind::word);
     let Some(address) = ticket
         .email_address
-        .filter(|_| ticket.kind == Kind::Invitation.word())
+        .filter(|_| invites.contains(&ticket.kind.as_str()))
     else {
         return Err(refuse::ticket_invalid_code().at("ticket").into());
     };
@@ -374,7 +376,10 @@ async fn take_invitation(
     row.email_address = Some(address);
     row.email_verified = true;
     row.email_verification_id = None;
-    row.public_metadata = ticket.public_metadata;
+    // That of an invitation to an organization becomes the membership's.
+    if ticket.kind == Kind::Invitation.word() {
+        row.public_metadata = ticket.public_metadata;
+    }
     row.ticket_id = Some(ticket.id);
     Ok(())
 }
@@ -522,11 +527,13 @@ pub(super) async fn finish(
     if !flow::is_ready(row, &cx.instance.settings) {
         return Ok(None);
     }
+    let mut invited_to = None;
     if let Some(id) = &row.ticket_id {
         let ticket = tickets::store::find(tx, id)
             .await?
             .ok_or_else(refuse::ticket_invalid_code)?;
         tickets::ops::accept(cx, tx, &ticket).await?;
+        invited_to = (ticket.kind == Kind::OrganizationInvitation.word()).then_some(ticket.id);
     }
     let public_metadata = serde_json::from_str::<serde_json::Value>(&row.public_metadata)?
         .as_object()
@@ -582,6 +589,9 @@ pub(super) async fn finish(
         ..NewUser::default()
     };
     let user = users::ops::create::create(cx, tx, new).await?;
+    if let Some(id) = invited_to {
+        invitations::admit(cx, tx, &id, &user.id).await?;
+    }
     if let (Some(id), Some(proof)) = (&user.primary_email_address_id, &row.email_proof) {
         identifiers::provider::credit(tx, id, proof).await?;
     }

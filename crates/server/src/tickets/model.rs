@@ -12,6 +12,8 @@ pub enum Kind {
     ActorToken,
     /// Lets the owner of an address sign up.
     Invitation,
+    /// Makes the owner of an address a member of an organization.
+    OrganizationInvitation,
 }
 
 impl Kind {
@@ -22,6 +24,7 @@ impl Kind {
             Self::SignInToken => "sign_in_token",
             Self::ActorToken => "actor_token",
             Self::Invitation => "invitation",
+            Self::OrganizationInvitation => "organization_invitation",
         }
     }
     /// What ids of this kind start with (contract bapi §1.10).
@@ -31,6 +34,7 @@ impl Kind {
             Self::SignInToken => "sit_",
             Self::ActorToken => "act_",
             Self::Invitation => "inv_",
+            Self::OrganizationInvitation => "orginv_",
         }
     }
     /// The event that one was made.
@@ -40,6 +44,7 @@ impl Kind {
             Self::SignInToken => "sign_in_token.created",
             Self::ActorToken => "actor_token.created",
             Self::Invitation => "invitation.created",
+            Self::OrganizationInvitation => "organization_invitation.created",
         }
     }
     /// The event that one was revoked.
@@ -49,6 +54,7 @@ impl Kind {
             Self::SignInToken => "sign_in_token.revoked",
             Self::ActorToken => "actor_token.revoked",
             Self::Invitation => "invitation.revoked",
+            Self::OrganizationInvitation => "organization_invitation.revoked",
         }
     }
     /// The event that one was used up.
@@ -58,14 +64,20 @@ impl Kind {
             Self::SignInToken => "sign_in_token.accepted",
             Self::ActorToken => "actor_token.accepted",
             Self::Invitation => "invitation.accepted",
+            Self::OrganizationInvitation => "organization_invitation.accepted",
         }
     }
     /// By name.
     #[must_use]
     pub fn parse(word: &str) -> Option<Self> {
-        [Self::SignInToken, Self::ActorToken, Self::Invitation]
-            .into_iter()
-            .find(|k| k.word() == word)
+        [
+            Self::SignInToken,
+            Self::ActorToken,
+            Self::Invitation,
+            Self::OrganizationInvitation,
+        ]
+        .into_iter()
+        .find(|k| k.word() == word)
     }
 }
 

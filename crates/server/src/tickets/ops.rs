@@ -22,20 +22,20 @@ fn mac(cx: &Cx, id: &str) -> String {
 
 /// The ticket itself: whoever has it can use it. It is computed, not stored.
 #[must_use]
-pub fn secret(cx: &Cx, row: &TicketRow) -> String {
-    format!("{}.{}", row.id, mac(cx, &row.id))
+pub fn secret(cx: &Cx, id: &str) -> String {
+    format!("{id}.{}", mac(cx, id))
 }
 
 /// The link that leads to [`destination`].
 #[must_use]
-pub fn url(cx: &Cx, row: &TicketRow) -> String {
+pub fn url(cx: &Cx, id: &str) -> String {
     // In development the browser's cookies are on the host that people open.
     let base = if cx.app.options.development {
         &cx.instance.portal_origin
     } else {
         &cx.instance.issuer
     };
-    format!("{base}/v1/tickets/accept?ticket={}", secret(cx, row))
+    format!("{base}/v1/tickets/accept?ticket={}", secret(cx, id))
 }
 
 /// The ticket that `text` is, whatever its status. Its MAC is checked before the database is asked.
@@ -73,9 +73,11 @@ pub fn check(cx: &Cx, row: &TicketRow) -> Result<()> {
         ("revoked", Kind::SignInToken) => refuse::sign_in_token_revoked_code(),
         ("revoked", Kind::ActorToken) => refuse::actor_token_revoked_code(),
         ("revoked", Kind::Invitation) => refuse::revoked_invitation(),
+        ("revoked", Kind::OrganizationInvitation) => refuse::organization_invitation_revoked_code(),
         (_, Kind::SignInToken) => refuse::sign_in_token_already_used_code(),
         (_, Kind::ActorToken) => refuse::actor_token_already_used_code(),
         (_, Kind::Invitation) => refuse::invitation_already_accepted(),
+        (_, Kind::OrganizationInvitation) => refuse::organization_invitation_already_accepted(),
     };
     Err(refused.into())
 }
@@ -242,10 +244,21 @@ pub async fn invite(cx: &Cx, all: &[Invitation], users: Users) -> Result<Vec<Tic
 /// # Errors
 /// As [`invite`].
 pub fn check_invitations(cx: &Cx, all: &[Invitation]) -> Result<()> {
+    for one in all {
+        check_target(cx, one.redirect_url.as_deref())?;
+    }
+    Ok(())
+}
+
+/// People can be invited, and to this page.
+///
+/// # Errors
+/// As [`invite`].
+pub fn check_target(cx: &Cx, redirect_url: Option<&str>) -> Result<()> {
     if !cx.instance.settings.attributes.email_address.enabled() {
         return Err(refuse::invitations_not_supported().into());
     }
-    for url in all.iter().filter_map(|i| i.redirect_url.as_deref()) {
+    if let Some(url) = redirect_url {
         let parsed =
             Url::parse(url).ok_or_else(|| refuse::invalid_redirect_url().at("redirect_url"))?;
         if !cx.instance.allows_origin(&parsed.origin()) {
@@ -290,7 +303,7 @@ pub async fn invite_one(
     store::insert(tx, &row).await?;
     audit::record(cx, tx, told(Kind::Invitation.created(), &row));
     if one.notify {
-        let link = url(cx, &row);
+        let link = url(cx, &row.id);
         let invited = messages::ops::Invited {
             link: &link,
             days: one.days,
@@ -316,6 +329,7 @@ pub async fn revoke(cx: &Cx, kind: Kind, id: &str) -> Result<TicketRow> {
                 Kind::ActorToken => refuse::actor_token_cannot_be_revoked_code(),
                 Kind::Invitation if row.status == "revoked" => refuse::invitation_already_revoked(),
                 Kind::Invitation => refuse::invitation_already_accepted(),
+                Kind::OrganizationInvitation => refuse::organization_invitation_not_pending(),
             }
             .into());
         }
@@ -324,4 +338,62 @@ pub async fn revoke(cx: &Cx, kind: Kind, id: &str) -> Result<TicketRow> {
         audit::record(cx, &mut tx, told(kind.revoked(), &row));
         Ok::<_, Error>(row)
     })
+}
+
+/// A place in an organization that somebody is invited to.
+#[derive(Debug)]
+pub struct Place<'a> {
+    /// Who is invited.
+    pub address: &'a EmailAddress,
+    /// The page that takes the ticket.
+    pub redirect_url: Option<&'a str>,
+    /// Becomes the membership's, as JSON.
+    pub public_metadata: String,
+    /// Days until it expires.
+    pub days: i64,
+}
+
+/// The ticket of an invitation to an organization, in a transaction of the caller's.
+///
+/// # Errors
+/// The database's.
+pub async fn to_organization(cx: &Cx, tx: &mut Tx, place: Place<'_>) -> Result<TicketRow> {
+    let kind = Kind::OrganizationInvitation;
+    let row = TicketRow {
+        email_address: Some(place.address.as_str().to_owned()),
+        redirect_url: place.redirect_url.map(str::to_owned),
+        public_metadata: place.public_metadata,
+        ..blank(cx, kind, place.days.saturating_mul(24 * 3600))
+    };
+    store::insert(tx, &row).await?;
+    audit::record(cx, tx, told(kind.created(), &row));
+    Ok(row)
+}
+
+/// Uses up the ticket with this id: by somebody who has shown in another way that it is theirs.
+///
+/// # Errors
+/// As [`accept`]; 400 for one of another kind.
+pub async fn accept_by_id(cx: &Cx, tx: &mut Tx, id: &str, kind: Kind) -> Result<()> {
+    let row = store::find(tx, id).await?;
+    let row = row.filter(|row| row.kind == kind.word());
+    let row = row.ok_or_else(refuse::ticket_invalid_code)?;
+    accept(cx, tx, &row).await
+}
+
+/// Revokes an invitation to an organization in a transaction of the caller's; false where it is not pending any more.
+///
+/// # Errors
+/// The database's.
+pub async fn revoke_place(cx: &Cx, tx: &mut Tx, id: &str) -> Result<bool> {
+    let Some(row) = store::find(tx, id).await? else {
+        return Ok(false);
+    };
+    let kind = Kind::OrganizationInvitation;
+    let pending = row.kind == kind.word() && row.status_at(cx.now) == "pending";
+    if !pending || !store::revoke(tx, id, cx.now).await? {
+        return Ok(false);
+    }
+    audit::record(cx, tx, told(kind.revoked(), &row));
+    Ok(true)
 }

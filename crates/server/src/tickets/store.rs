@@ -2,6 +2,7 @@
 use super::model::{Kind, TicketRow};
 use usher_db::{DbError, Tx, Value, params};
 use usher_types::Timestamp;
+use usher_types::id::OrganizationId;
 
 pub async fn insert(tx: &mut Tx, ticket: &TicketRow) -> Result<(), DbError> {
     tx.insert("tickets", TicketRow::COLUMNS, &ticket.values())
@@ -119,10 +120,19 @@ pub async fn count(tx: &mut Tx, filter: Filter<'_>, now: Timestamp) -> Result<i6
     Ok(row.map_or(0, |(n,)| n))
 }
 
+/// An organization is about to go: nobody is invited to it any more.
+pub async fn forget_organization(
+    tx: &mut Tx,
+    organization: &OrganizationId,
+) -> Result<u64, DbError> {
+    let tenant = tx.tenant().to_owned();
+    tx.run("DELETE FROM tickets WHERE instance_id = ? AND id IN (SELECT ticket_id FROM organization_invitations WHERE instance_id = ? AND organization_id = ?)", params![tenant, tenant, organization]).await
+}
+
 /// Forgets dead sign-in and actor tokens, of every instance: the housekeeping job's. Invitations stay listed.
 pub async fn sweep(tx: &mut Tx, before: Timestamp) -> Result<u64, DbError> {
     tx.run(
-        "DELETE FROM tickets WHERE kind <> 'invitation' AND expire_at < ?",
+        "DELETE FROM tickets WHERE kind NOT IN ('invitation', 'organization_invitation') AND expire_at < ?",
         params![before],
     )
     .await

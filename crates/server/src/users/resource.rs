@@ -5,6 +5,7 @@ use crate::identifiers::phones::resource::PhoneResource;
 use crate::identifiers::resource::EmailResource;
 use crate::identifiers::wallets::resource::WalletResource;
 use crate::instances::Instance;
+use crate::organizations::resource::MembershipResource;
 use crate::passkeys::resource::PasskeyResource;
 use crate::social::resource::{ExternalAccountResource, links};
 use schemars::JsonSchema;
@@ -59,9 +60,9 @@ pub struct UserResource {
     pub web3_wallets: Vec<WalletResource>,
     /// Oldest first.
     pub passkeys: Vec<PasskeyResource>,
-    /// Empty; on FAPI only.
+    /// Oldest first; on FAPI only.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub organization_memberships: Option<Vec<Value>>,
+    pub organization_memberships: Option<Vec<MembershipResource>>,
     /// Oldest first.
     pub external_accounts: Vec<ExternalAccountResource>,
     /// Empty.
@@ -126,17 +127,20 @@ pub fn image_url(instance: &Instance, user: &UserRow) -> String {
     if let Some(id) = &user.image_id {
         return uploaded_url(instance, id);
     }
+    let names = [user.first_name.as_ref(), user.last_name.as_ref()];
+    drawn_url(instance, user.id.as_str(), names)
+}
+
+/// Where a picture is that we draw, from the first letters of what it stands for and in colours that follow from the id.
+#[must_use]
+pub fn drawn_url(instance: &Instance, id: &str, names: [Option<&String>; 2]) -> String {
     let initial = |name: Option<&String>| {
         name.and_then(|n| n.chars().find(|c| c.is_alphanumeric()))
             .map(|c| c.to_uppercase().collect::<String>())
             .unwrap_or_default()
     };
-    let letters = format!(
-        "{}{}",
-        initial(user.first_name.as_ref()),
-        initial(user.last_name.as_ref())
-    );
-    let hue = usher_crypto::digest::sha256(user.id.as_str().as_bytes())[0];
+    let letters = names.map(initial).concat();
+    let hue = usher_crypto::digest::sha256(id.as_bytes())[0];
     format!(
         "{}/avatars/{hue}.svg?initials={}",
         instance.pictures_origin(),
@@ -239,6 +243,12 @@ impl UserResource {
             email.linked_to = links(&accounts, &email.email_address);
         }
         self.external_accounts = accounts;
+        self
+    }
+    /// With the user's memberships: browsers find the organization that they act in among them.
+    #[must_use]
+    pub fn with_memberships(mut self, memberships: Vec<MembershipResource>) -> Self {
+        self.organization_memberships = Some(memberships);
         self
     }
 }

@@ -51,8 +51,8 @@ pub struct Search {
     pub external_ids: Picks,
     /// Has one of these accounts at this provider.
     pub accounts: Option<(String, Vec<String>)>,
-    /// A filter asks for what no user has.
-    pub nobody: bool,
+    /// Members of one of these organizations, and of none of these.
+    pub organizations: Picks,
     /// Part of a name, an identifier or an external id; or a whole id.
     pub query: Option<String>,
     /// Part of an address.
@@ -205,14 +205,15 @@ pub async fn count(tx: &mut Tx, search: &Search) -> Result<i64, DbError> {
     Ok(row.map_or(0, |(n,)| n))
 }
 
-struct Statement {
-    text: String,
-    values: Vec<Value>,
+/// A statement that is put together from constants, and its values.
+pub(crate) struct Statement {
+    pub(crate) text: String,
+    pub(crate) values: Vec<Value>,
     tenant: String,
 }
 
 impl Statement {
-    fn new(head: &'static str, tenant: &str) -> Self {
+    pub(crate) fn new(head: &'static str, tenant: &str) -> Self {
         let mut this = Self {
             text: head.to_owned(),
             values: Vec::new(),
@@ -222,14 +223,14 @@ impl Statement {
         this
     }
 
-    fn and(&mut self, clause: &'static str, values: &[&dyn ToValue]) {
+    pub(crate) fn and(&mut self, clause: &'static str, values: &[&dyn ToValue]) {
         self.text.push_str(clause);
         self.values.extend(values.iter().map(|v| v.to_value()));
     }
 
     /// `head`, a list of parameters, `tail`. Lists are filled up to a power of two with their last value, so that few
     /// different texts exist: servers keep every text that they prepared.
-    fn among(&mut self, head: &'static str, items: &[String], tail: &'static str) {
+    pub(crate) fn among(&mut self, head: &'static str, items: &[String], tail: &'static str) {
         let Some(last) = items.last() else {
             return;
         };
@@ -243,10 +244,7 @@ impl Statement {
         self.text.push_str(tail);
     }
 
-    fn restrict(&mut self, search: &Search) {
-        if search.nobody {
-            self.and(" AND 1 = 0", &[]);
-        }
+    pub(crate) fn restrict(&mut self, search: &Search) {
         self.among(" AND id IN (", &search.ids.include, ")");
         self.among(" AND id NOT IN (", &search.ids.exclude, ")");
         self.among(" AND external_id IN (", &search.external_ids.include, ")");
@@ -277,6 +275,21 @@ impl Statement {
                 &[&tenant],
             );
             self.among(" AND phone_number IN (", &search.phone_numbers, "))");
+        }
+        for (items, head) in [
+            (
+                &search.organizations.include,
+                " AND id IN (SELECT user_id FROM organization_memberships WHERE instance_id = ?",
+            ),
+            (
+                &search.organizations.exclude,
+                " AND id NOT IN (SELECT user_id FROM organization_memberships WHERE instance_id = ?",
+            ),
+        ] {
+            if !items.is_empty() {
+                self.and(head, &[&tenant]);
+                self.among(" AND organization_id IN (", items, "))");
+            }
         }
         if let Some((provider, subjects)) = &search.accounts {
             self.and(
@@ -375,7 +388,10 @@ mod tests {
                 include: list(7),
                 exclude: list(9),
             },
-            nobody: true,
+            organizations: Picks {
+                include: list(3),
+                exclude: list(1),
+            },
             query: Some("q".to_owned()),
             email_address_query: Some("q".to_owned()),
             phone_number_query: Some("q".to_owned()),

@@ -62,7 +62,7 @@ const SILENT: &[(&str, &str)] = &[
     ("putClient", "a visitor gets a client, who is nobody yet"),
     (
         "touchSession",
-        "which session acts, and that somebody is there",
+        "which session acts, in which organization, and that somebody is there",
     ),
     ("updateEnvironment", "changes nothing"),
     (
@@ -474,6 +474,7 @@ async fn by_server(log: &mut Ledger) {
         ),
     )
     .await;
+    slices::organizations(log, &id).await;
     log.told("DeleteUser", server.delete(&user)).await;
 }
 

@@ -21,6 +21,8 @@ struct Ids {
     redirect_url: String,
     task: String,
     template: String,
+    organization: String,
+    invited: String,
 }
 
 async fn ids(world: &World) -> Ids {
@@ -71,8 +73,17 @@ async fn ids(world: &World) -> Ids {
     let task = json!({ "on_behalf_of": { "user_id": user.id }, "permissions": "*", "agent_name": "a", "task_description": "b", "redirect_url": "http://localhost:3000/" });
     let task = server.post("/v1/agents/tasks", task).await.ok()["agent_task_id"].clone();
     world.phones_on().await;
+    crate::organizations::on(world).await;
+    let organization = json!({ "name": "Acme", "created_by": user.id });
+    let organization = server.post("/v1/organizations", organization).await.ok()["id"].clone();
     let phone = world.number_of(&user.id, "+12025550273").await;
+    let organization = organization.as_str().unwrap().to_owned();
+    let invited = json!({ "email_address": "place@example.com", "role": "org:member" });
+    let path = format!("/v1/organizations/{organization}/invitations");
+    let invited = server.post(&path, invited).await.ok()["id"].clone();
     Ids {
+        organization,
+        invited: invited.as_str().unwrap().to_owned(),
         task: task.as_str().unwrap().to_owned(),
         redirect_url: redirect_url.as_str().unwrap().to_owned(),
         template: template.as_str().unwrap().to_owned(),
@@ -113,9 +124,13 @@ fn path(op: &Op, ids: &Ids) -> String {
         "{sign_in_token_id}" => ids.tickets[0].clone(),
         "{actor_token_id}" => ids.tickets[1].clone(),
         "{waitlist_entry_id}" => ids.tickets[3].clone(),
+        "{invitation_id}" if op.path.contains("organization") => ids.invited.clone(),
         "{invitation_id}" => ids.tickets[2].clone(),
         "{redirect_url_id}" => ids.redirect_url.clone(),
         "{domain_id}" => "dmn_x".to_owned(),
+        "{organization_id}" => ids.organization.clone(),
+        // Those of organizations are the same in every instance; an unknown one stands for them.
+        "{organization_role_id}" | "{permission_id}" => "role_x".to_owned(),
         "{agent_task_id}" => ids.task.clone(),
         "{template_id}" => ids.template.clone(),
         "{template_name}" => "template".to_owned(),
@@ -180,7 +195,8 @@ both! {
 
     async fn a_foreign_key_finds_nothing_of_this_instance(world: World) {
         let ids = ids(&world).await;
-        let (_, foreign, _) = world.other_instance("other").await;
+        let (_, foreign, other) = world.other_instance("other").await;
+        world.settings_of(&other, |s| s.organizations.enabled = true).await;
         // Every instance has every template: its own (`templates.rs`).
         for op in of(Api::Bapi).filter(|op| op.path.contains('{') && !op.path.contains("{template_type}")) {
             let bodies = match op.id {
@@ -190,6 +206,10 @@ both! {
                 "AttemptPhoneNumberVerification" => json!({ "verification_id": "ver_x", "code": "1" }),
                 "ReplaceUserPhoneNumber" => json!({ "phone_number": "+14165550298" }),
                 "ReplaceUserEmailAddress" => json!({ "email_address": "x@example.com" }),
+                "CreateOrganizationInvitation" => json!({ "email_address": "x@example.com", "role": "org:member" }),
+                "CreateOrganizationInvitationBulk" => json!([{ "email_address": "x@example.com", "role": "org:member" }]),
+                "CreateOrganizationMembership" => json!({ "user_id": "user_x", "role": "org:member" }),
+                "UpdateOrganizationMembership" => json!({ "role": "org:member" }),
                 "UpdateJWTTemplate" => json!({ "name": "x", "claims": {} }),
                 "VerifySession" => json!({ "token": "x" }),
                 "RefreshSession" => json!({ "expired_token": "x", "refresh_token": "x", "request_origin": "https://a.example" }),
@@ -197,7 +217,7 @@ both! {
             };
             let body = if matches!(op.method, "GET" | "DELETE") { Bytes::new() } else { Bytes::from(bodies.to_string()) };
             let answer = world.unchanged(foreign.send(op.method, &path(op, &ids), Some("application/json"), body.clone())).await;
-            let random = path(op, &ids).replace(&ids.user, "user_x").replace(&ids.email, "idn_x").replace(&ids.phone, "idn_x").replace(&ids.session, "sess_x").replace(&ids.client, "client_x").replace(&ids.sign_up, "sua_x").replace(&ids.event, "1:evt_x").replace(&ids.allowed, "alid_x").replace(&ids.blocked, "blid_x").replace(&ids.tickets[0], "sit_x").replace(&ids.tickets[1], "act_x").replace(&ids.tickets[2], "inv_x").replace(&ids.tickets[3], "wle_x").replace(&ids.redirect_url, "ru_x").replace(&ids.template, "jtmp_x").replace(&ids.task, "agtask_x");
+            let random = path(op, &ids).replace(&ids.user, "user_x").replace(&ids.email, "idn_x").replace(&ids.phone, "idn_x").replace(&ids.session, "sess_x").replace(&ids.client, "client_x").replace(&ids.sign_up, "sua_x").replace(&ids.event, "1:evt_x").replace(&ids.allowed, "alid_x").replace(&ids.blocked, "blid_x").replace(&ids.tickets[0], "sit_x").replace(&ids.tickets[1], "act_x").replace(&ids.tickets[2], "inv_x").replace(&ids.tickets[3], "wle_x").replace(&ids.redirect_url, "ru_x").replace(&ids.template, "jtmp_x").replace(&ids.task, "agtask_x").replace(&ids.organization, "org_x").replace(&ids.invited, "orginv_x");
             let nothing = world.unchanged(foreign.send(op.method, &random, Some("application/json"), body)).await;
             assert_eq!((answer.status, answer.codes()), (nothing.status, nothing.codes()), "{}", answer.asked);
             assert_eq!(answer.json()["errors"], nothing.json()["errors"], "{}", answer.asked);

@@ -298,6 +298,7 @@ both! {
     }
 
     async fn unknown_ids_are_not_found_whatever_they_look_like(world: World) {
+        crate::organizations::on(&world).await;
         let caller = Caller::new(&world).await;
         let before = world.snapshot().await;
         let random = "2abcdefghijklmnopqrstuvwxyz";
@@ -315,7 +316,8 @@ both! {
                 }
                 let pairs: Vec<String> = query.iter().map(|(n, v)| format!("{n}={v}")).collect();
                 let target = if pairs.is_empty() { target } else { format!("{target}?{}", pairs.join("&")) };
-                let text = if op.method == "GET" { String::new() } else { Value::Object(body).to_string() };
+                let body = if op.items > 0 { json!([body]) } else { Value::Object(body) };
+                let text = if op.method == "GET" { String::new() } else { body.to_string() };
                 let answer = match op.api {
                     Api::Fapi => caller.browser.request(op.method, &target).body("application/json", text).send().await,
                     Api::Bapi => caller.server.send(op.method, &target, Some("application/json"), Bytes::from(text)).await,

@@ -337,6 +337,41 @@ refusals! {
     /// The invited address has no account: sign up instead.
     invitation_account_not_exists() = 400, "invitation_account_not_exists", "No account", "There is no account for this invitation's address yet. Sign up instead.";
 
+    /// There are no organizations on this instance.
+    organization_not_enabled_in_instance() = 403, "organization_not_enabled_in_instance", "No organizations", "Organizations are off for this instance.";
+    /// There is no such organization, or the caller is none of its members: the answer does not say which.
+    organization_not_found_or_unauthorized() = 404, "organization_not_found_or_unauthorized", "Organization not found", "There is no such organization, or you are not a member of it.";
+    /// The member's role does not allow it.
+    missing_organization_permission() = 403, "missing_organization_permission", "Missing permission", "Your role in this organization does not allow this.";
+    /// Somebody has to be able to manage the organization.
+    organization_minimum_permissions_needed() = 400, "organization_minimum_permissions_needed", "An admin is needed", "An organization needs at least one admin.";
+    /// The user is a member.
+    already_a_member_in_organization() = 400, "already_a_member_in_organization", "Already a member", "This user is a member of the organization already.";
+    /// The organization is full.
+    organization_membership_quota_exceeded() = 403, "organization_membership_quota_exceeded", "Organization is full", "This organization cannot have more members.";
+    /// The address is invited already.
+    organization_invitation_not_unique() = 400, "organization_invitation_not_unique", "Invited already", "This address is invited to the organization already.";
+    /// The invitation was used or taken back, or has expired.
+    organization_invitation_not_pending() = 404, "organization_invitation_not_pending", "Not pending", "Only pending invitations can be revoked.";
+    /// Not an invitation of the user's.
+    organization_invitation_not_found() = 404, "organization_invitation_not_found", "Invitation not found", "There is no such invitation for you.";
+    /// Taken back.
+    organization_invitation_revoked_code() = 400, "organization_invitation_revoked_code", "Invitation revoked", "This invitation has been revoked.";
+    /// Used before.
+    organization_invitation_already_accepted() = 400, "organization_invitation_already_accepted", "Invitation accepted", "This invitation has been accepted already.";
+    /// Whoever is said to invite is no member.
+    not_a_member_in_organization() = 403, "not_a_member_in_organization", "Not a member", "This user is not a member of the organization.";
+    /// The user has created as many organizations as allowed.
+    organization_quota_exceeded() = 403, "organization_quota_exceeded", "Too many organizations", "This user cannot create more organizations.";
+    /// Whoever is said to create the organization is unknown.
+    organization_creator_not_found() = 400, "organization_creator_not_found", "Unknown creator", "There is no user with the id that is given as the organization's creator.";
+    /// Organizations are deleted by the operator only.
+    organization_admin_delete_not_enabled() = 403, "organization_admin_delete_not_enabled", "Not deletable", "Members cannot delete this organization.";
+    /// Slugs are not chosen on this instance.
+    organization_slugs_disabled() = 403, "organization_slugs_disabled", "No slugs", "Slugs of organizations cannot be chosen on this instance.";
+    /// The user may not create organizations.
+    user_create_organization_not_enabled() = 403, "user_create_organization_not_enabled", "Not allowed", "You may not create organizations.";
+
     /// The account is locked.
     user_locked() = 403, "user_locked", "Account locked", "This account is locked. Try again later.";
     /// The account is banned.

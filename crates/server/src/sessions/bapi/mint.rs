@@ -3,7 +3,7 @@ use crate::cx::Cx;
 use crate::instances::rotation;
 use crate::sessions::model::SessionRow;
 use crate::sessions::token;
-use crate::{clients, users};
+use crate::{clients, organizations, users};
 use usher_types::Result;
 use usher_types::error::codes as refuse;
 
@@ -27,9 +27,11 @@ pub(super) async fn for_server(cx: &Cx, session: &SessionRow, life_secs: i64) ->
         .ok_or_else(missing)?;
     drop(tx);
     rotation::note_long_life(cx, life_secs).await?;
+    let organization = organizations::active::of_session(cx, session).await?;
     token::mint(
         cx,
         session,
+        organization.as_ref(),
         cx.request.origin.as_deref().unwrap_or_default(),
         life_secs,
         client.authenticated_at,

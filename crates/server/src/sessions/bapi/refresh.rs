@@ -7,6 +7,7 @@
 //! within [`GRACE_MS`] they are given the same successor, which is derived from the token and therefore kept nowhere.
 //! Reference: contract fapi §5.6, bapi §2.3.
 use crate::cx::Cx;
+use crate::organizations;
 use crate::sessions::model::{RefreshRow, SessionRow};
 use crate::sessions::{ops, store, token};
 use crate::surface::browser::COOKIE_LIFE_SECS;
@@ -87,9 +88,11 @@ pub(super) async fn refresh(cx: &Cx, request: &Refresh<'_>) -> Result<(String, V
         .await?
         .ok_or_else(refuse::session_refresh_session_not_found)?;
     drop(tx);
+    let organization = organizations::active::of_session(cx, &session).await?;
     let jwt = token::mint(
         cx,
         &session,
+        organization.as_ref(),
         &origin.origin(),
         token::LIFE_SECS,
         client.authenticated_at,

@@ -21,7 +21,7 @@ pub(super) const LIST: &[Field] = &[
     texts("web3_wallet", ITEMS, IDENTIFIER).query().about("Users with one of these wallets."),
     texts("external_id", ITEMS, NAME).query().about("Users with (`+` or nothing before it) or without (`-`) one of these external ids."),
     texts("user_id", ITEMS, 80).query().about("Users with (`+` or nothing before it) or without (`-`) one of these ids."),
-    texts("organization_id", ITEMS, 80).query().about("Members (`+` or nothing before it) or others (`-`) of these organizations. There are none yet."),
+    texts("organization_id", ITEMS, 80).query().about("Members (`+` or nothing before it) or others (`-`) of these organizations."),
     text("query", NAME).query().about("Part of a name, an address, a username or an external id, in any case; or a whole user id."),
     text("email_address_query", NAME).query().about("Part of an email address."),
     text("phone_number_query", NAME).query().about("Part of a phone number."),

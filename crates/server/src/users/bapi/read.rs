@@ -43,8 +43,6 @@ pub(super) fn search(cx: &Cx, form: &Form) -> Result<Search, ApiError> {
         }
         _ => {}
     }
-    // Nobody has any of these yet: a filter for one fits no user, a filter against one fits all.
-    let nobody = !Picks::read(&given("organization_id")).include.is_empty();
     Ok(Search {
         email_addresses: given("email_address")
             .iter()
@@ -72,7 +70,7 @@ pub(super) fn search(cx: &Cx, form: &Form) -> Result<Search, ApiError> {
             let key = word.strip_prefix("oauth_").unwrap_or(word).to_owned();
             (key, accounts.iter().map(|id| (*id).to_owned()).collect())
         }),
-        nobody,
+        organizations: Picks::read(&given("organization_id")),
         query: owned("query"),
         email_address_query: owned("email_address_query"),
         phone_number_query: form.text("phone_number_query").map(bare_digits),

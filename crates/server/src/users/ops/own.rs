@@ -8,6 +8,7 @@ use crate::audit::{self, Event};
 use crate::clients::ops as clients;
 use crate::cx::Cx;
 use crate::messages;
+use crate::organizations;
 use crate::reverifications::ops as reverifications;
 use crate::sessions;
 use crate::sessions::model::SessionRow;
@@ -217,6 +218,8 @@ pub async fn delete(cx: &Cx, user: &UserRow) -> Result<()> {
     let (held, ended, stamp) = usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
         let mut held = clients::hold(&mut tx, client).await?;
         let ended = sessions::ops::end_of_user(cx, &mut tx, &user.id, "revoked", None).await?;
+        store::find_locked(&mut tx, &user.id).await?;
+        organizations::members::ops::forget_user(cx, &mut tx, &user.id).await?;
         store::delete(&mut tx, &user.id).await?;
         audit::record(cx, &mut tx, Event::new("user.deleted").user(&user.id));
         audit::erase(cx, &mut tx, &user.id);

@@ -4,6 +4,7 @@ use super::moderate::{Sessions, end_sessions, forget_tokens};
 use crate::audit::{self, Event};
 use crate::cx::Cx;
 use crate::messages;
+use crate::organizations;
 use crate::sessions;
 use crate::templates::Slug;
 use crate::users::model::UserRow;
@@ -20,6 +21,7 @@ pub async fn remove(cx: &Cx, id: &str) -> Result<UserRow> {
     let (user, ended) = usher_db::write_tx!(cx.app.db, cx.tenant(), tx => {
         let found = list::hold(&mut tx, &id).await?;
         let ended = sessions::ops::end_of_user(cx, &mut tx, &id, "revoked", None).await?;
+        organizations::members::ops::forget_user(cx, &mut tx, &id).await?;
         store::delete(&mut tx, &id).await?;
         audit::record(cx, &mut tx, Event::new("user.deleted").user(&id));
         audit::erase(cx, &mut tx, &id);

@@ -1,6 +1,7 @@
 //! The signed-in user, with everything that is the user's, as the own browser sees it.
 use super::list;
 use crate::cx::Cx;
+use crate::organizations;
 use crate::social::resource::of_user;
 use crate::users::resource::{Audience, UserResource};
 use crate::users::store;
@@ -19,5 +20,7 @@ pub async fn own(cx: &Cx, id: &UserId) -> Result<UserResource> {
         .ok_or_else(refuse::authentication_invalid)?;
     let found = list::load(&mut tx, user).await?;
     let resource = UserResource::new(&found, &cx.instance, cx.now, Audience::Browser);
+    let memberships = organizations::members::ops::shown_to(cx, &mut tx, &found.user).await?;
+    let resource = resource.with_memberships(memberships);
     Ok(resource.with_accounts(of_user(cx, &found.accounts, &found.user.id)))
 }

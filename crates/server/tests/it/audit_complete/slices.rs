@@ -116,3 +116,149 @@ pub(super) async fn templates(log: &mut Ledger) {
     )
     .await;
 }
+
+pub(super) async fn organizations(log: &mut Ledger, user: &str) {
+    let server = log.world.server();
+    let on = json!({ "enabled": true });
+    let settings = "/v1/instance/organization_settings";
+    log.told(
+        "UpdateInstanceOrganizationSettings",
+        server.patch(settings, on),
+    )
+    .await;
+    let new = json!({ "name": "Acme", "created_by": user });
+    let path = "/v1/organizations";
+    let made = log.told("CreateOrganization", server.post(path, new)).await;
+    let one = format!("{path}/{}", text(&made["id"]));
+    let change = json!({ "name": "Acme & Co." });
+    log.told("UpdateOrganization", server.patch(&one, change))
+        .await;
+    let metadata = format!("{one}/metadata");
+    for (id, put) in [
+        ("MergeOrganizationMetadata", false),
+        ("ReplaceOrganizationMetadata", true),
+    ] {
+        let body = json!({ "public_metadata": { "a": put } });
+        let method = if put { "PUT" } else { "PATCH" };
+        log.told(id, server.json(method, &metadata, body)).await;
+    }
+    let (browser, member, _) = log.world.signed_in("member@example.com").await;
+    let members = format!("{one}/memberships");
+    let new = json!({ "user_id": member.id, "role": "org:member" });
+    log.told("CreateOrganizationMembership", server.post(&members, new))
+        .await;
+    let its = format!("{members}/{}", member.id);
+    let role = json!({ "role": "org:admin" });
+    log.told("UpdateOrganizationMembership", server.patch(&its, role))
+        .await;
+    let body = json!({ "private_metadata": { "a": 1 } });
+    let metadata = format!("{its}/metadata");
+    log.told(
+        "UpdateOrganizationMembershipMetadata",
+        server.patch(&metadata, body),
+    )
+    .await;
+    let theirs = format!("{members}/{user}");
+    let role = [("role", "org:member")];
+    log.told(
+        "UpdateOrganizationMembership",
+        browser.patch(&theirs, &role),
+    )
+    .await;
+    log.told("removeOrganizationMember", browser.delete(&theirs))
+        .await;
+    let form = [("user_id", user), ("role", "org:admin")];
+    log.told(
+        "CreateOrganizationMembership",
+        browser.post(&members, &form),
+    )
+    .await;
+    invitations(log, &one, &browser).await;
+    log.told(
+        "updateOrganization",
+        browser.patch(&one, &[("name", "Ours")]),
+    )
+    .await;
+    let mine = format!(
+        "/v1/me/organization_memberships/{}",
+        one.rsplit('/').next().unwrap()
+    );
+    log.told("deleteOrganizationMemberships", browser.delete(&mine))
+        .await;
+    server
+        .post(
+            &members,
+            json!({ "user_id": member.id, "role": "org:admin" }),
+        )
+        .await
+        .ok();
+    log.told("DeleteOrganizationMembership", server.delete(&theirs))
+        .await;
+    log.told("deleteOrganization", browser.delete(&one)).await;
+    let form = [("name", "Another")];
+    let made = log
+        .told("createOrganization", browser.post(path, &form))
+        .await;
+    let one = format!("{path}/{}", text(&made["response"]["id"]));
+    log.told("DeleteOrganization", server.delete(&one)).await;
+    log.world
+        .settings(|s| s.organizations.enabled = false)
+        .await;
+}
+
+/// Somebody is invited in every way, and takes one of them.
+async fn invitations(log: &mut Ledger, organization: &str, admin: &Browser) {
+    let server = log.world.server();
+    let raised = json!({ "max_allowed_memberships": 0 });
+    server.patch(organization, raised).await.ok();
+    let path = format!("{organization}/invitations");
+    let to = |name: &str| json!({ "email_address": format!("{name}@example.com"), "role": "org:member" });
+    let made = log
+        .told(
+            "CreateOrganizationInvitation",
+            server.post(&path, to("place1")),
+        )
+        .await;
+    let revoke = format!("{path}/{}/revoke", text(&made["id"]));
+    log.told(
+        "RevokeOrganizationInvitation",
+        server.post(&revoke, json!({})),
+    )
+    .await;
+    let bulk = format!("{path}/bulk");
+    log.told(
+        "CreateOrganizationInvitationBulk",
+        server.post(&bulk, json!([to("place2")])),
+    )
+    .await;
+    let form = [
+        ("email_address", "place3@example.com"),
+        ("role", "org:member"),
+    ];
+    let made = log
+        .told("createOrganizationInvitations", admin.post(&path, &form))
+        .await;
+    let revoke = format!("{path}/{}/revoke", text(&made["response"]["id"]));
+    log.told(
+        "revokePendingOrganizationInvitation",
+        admin.post(&revoke, &[]),
+    )
+    .await;
+    let (invited, _, _) = log.world.signed_in("place4@example.com").await;
+    let form = [
+        ("email_address", "place4@example.com"),
+        ("role", "org:member"),
+    ];
+    let made = log
+        .told(
+            "bulkCreateOrganizationInvitations",
+            admin.post(&bulk, &form),
+        )
+        .await;
+    let accept = format!(
+        "/v1/me/organization_invitations/{}/accept",
+        text(&made["response"][0]["id"])
+    );
+    log.told("acceptOrganizationInvitation", invited.post(&accept, &[]))
+        .await;
+}

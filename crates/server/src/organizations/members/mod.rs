@@ -1,0 +1,4 @@
+//! Who belongs to an organization.
+pub mod bapi;
+pub mod fapi;
+pub mod ops;

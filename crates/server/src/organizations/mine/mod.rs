@@ -1,0 +1,2 @@
+//! What a user has to do with organizations, as the own browser sees it.
+pub mod fapi;
