@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
 const here = dirname(fileURLToPath(import.meta.url));
-const browser = ['html', 'vite', 'next', 'express', 'portal', 'hosts', 'satellites', 'passkey', 'social', 'testkeys', 'captcha', 'steps', 'ways', 'custom', 'links', 'profile', 'wallet', 'phone'];
+const browser = ['html', 'vite', 'next', 'express', 'portal', 'hosts', 'satellites', 'passkey', 'social', 'testkeys', 'captcha', 'steps', 'ways', 'custom', 'links', 'profile', 'organizations', 'wallet', 'phone'];
 const suites = [...browser, 'node', 'keys', 'python'];
 const { values: { only } } = parseArgs({ options: { only: { type: 'string' } } });
 const wanted = only === undefined ? suites : only === 'browser' ? browser : suites.filter(name => name === only);

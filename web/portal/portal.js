@@ -107,6 +107,17 @@
       mountUserButton(clerk);
       clerk.mountUserProfile(part('component'), { routing: 'path', path: '/user' });
     },
+    organization: clerk => {
+      if (!clerk.user) return clerk.redirectToSignIn({ signInForceRedirectUrl: location.href, signUpForceRedirectUrl: location.href });
+      mountUserButton(clerk);
+      if (!clerk.organization) return clerk.redirectToCreateOrganization();
+      clerk.mountOrganizationProfile(part('component'), { routing: 'path', path: '/organization' });
+    },
+    'create-organization': clerk => {
+      if (!clerk.user) return clerk.redirectToSignIn({ signInForceRedirectUrl: location.href, signUpForceRedirectUrl: location.href });
+      mountUserButton(clerk);
+      clerk.mountCreateOrganization(part('component'), { routing: 'path', path: '/create-organization', afterCreateOrganizationUrl: '/organization' });
+    },
     home: clerk => {
       part('sign-out').onclick = () => clerk.signOut();
       clerk.addListener(() => showHome(clerk));

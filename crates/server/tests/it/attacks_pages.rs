@@ -5,7 +5,14 @@ use usher_http::form::Place;
 use usher_http::percent;
 use usher_server::route::Api;
 
-const PAGES: &[&str] = &["/", "/sign-in", "/sign-up", "/user"];
+const PAGES: &[&str] = &[
+    "/",
+    "/sign-in",
+    "/sign-up",
+    "/user",
+    "/organization",
+    "/create-organization",
+];
 
 both! {
     async fn a_name_cannot_break_out_of_a_page(world: World) {

@@ -14,6 +14,10 @@ const AGENTS: &str = "/v1/agents/tasks";
 /// It does nothing but in the browser that asked for the link (`email_links.rs`).
 const LINKS: &str = "/v1/verify";
 
+/// How a client gets to a satellite: on the primary, a link for a satellite of the instance's; nothing without one (`satellites.rs`).
+const SYNC: &str = "/v1/client/sync";
+const LINK: &str = "/v1/client/link";
+
 /// Where providers send browsers back to, and where their pages post the same: the one does nothing without the state of this
 /// browser, the other nothing at all (`social_attacks.rs`).
 const PROVIDERS: &str = "/v1/oauth_callback";
@@ -34,6 +38,8 @@ fn target(op: &Op, session: &str, address: &str) -> String {
         .any(|word| op.path.contains(word))
     {
         "?redirect_url=https%3A%2F%2Fapp.example.com%2F"
+    } else if [SYNC, LINK].contains(&op.path) {
+        "?redirect_url=https%3A%2F%2Fapp.example.com%2F&link_domain=x&link_nonce=x&__clerk_token=x"
     } else if [TICKETS, AGENTS].contains(&op.path) {
         "?ticket=x"
     } else if op.path == LINKS {
@@ -106,6 +112,10 @@ both! {
                     answer.refused(400, if op.path == AGENTS { "ticket_invalid_code ticket" } else { "ticket_invalid_code" });
                 } else if op.navigated && mode == "navigate" && op.path == LINKS {
                     answer.refused(400, "verification_link_token_invalid token");
+                } else if op.navigated && mode == "navigate" && op.path == SYNC {
+                    answer.refused(404, "resource_not_found link_domain");
+                } else if op.navigated && mode == "navigate" && op.path == LINK {
+                    answer.refused(403, "operation_not_allowed_on_primary_domain");
                 } else if op.navigated && mode == "navigate" && op.path == PROVIDERS {
                     answer.refused(400, "oauth_callback_invalid");
                 } else if op.navigated && mode == "navigate" {
@@ -117,7 +127,7 @@ both! {
         }
         // Each of these says where it leads, and leads to the instance's own origins only.
         let navigated: Vec<&str> = operations(false).filter(|op| op.navigated).map(|op| op.path).collect();
-        assert_eq!(navigated, ["/v1/redirect", "/v1/client/handshake", "/v1/client/touch", TICKETS, LINKS, AGENTS, PROVIDERS]);
+        assert_eq!(navigated, ["/v1/redirect", "/v1/client/handshake", "/v1/client/touch", SYNC, LINK, TICKETS, LINKS, AGENTS, PROVIDERS]);
         for path in ["/v1/redirect", "/v1/client/handshake", "/v1/client/touch"] {
             let answer = world.unchanged(browser.get(&format!("{path}?redirect_url=https%3A%2F%2Fevil.example%2F"))).await;
             answer.refused(422, "redirect_url_not_associated_with_instance redirect_url");

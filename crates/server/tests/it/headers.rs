@@ -15,7 +15,15 @@ const PUBLIC: &[&str] = &[
     "/favicon.ico",
 ];
 
-const PAGES: &[&str] = &["/", "/sign-in", "/sign-up", "/user", "/sign-in/factor-one"];
+const PAGES: &[&str] = &[
+    "/",
+    "/sign-in",
+    "/sign-up",
+    "/user",
+    "/organization",
+    "/create-organization",
+    "/sign-in/factor-one",
+];
 
 const OTHERS: &[&str] = &[
     "/healthz",
