@@ -34,7 +34,11 @@ async function ethereumWallet(context) {
     const [recovery, ...rs] = secp256k1.sign(hash, key, { prehash: false, format: 'recovered' });
     return `0x${hex(rs)}${(27 + recovery).toString(16)}`;
   });
-  await context.addInitScript(() => { window.ethereum = { isMetaMask: true, request: asked => window.walletRequest(asked) }; });
+  await context.addInitScript(() => {
+    window.ethereum = { isMetaMask: true, request: asked => window.walletRequest(asked) };
+    // Where Coinbase's extension is, its library takes it.
+    window.coinbaseWalletExtension = { request: asked => window.walletRequest(asked), setAppInfo() {} };
+  });
   return { address, signed };
 }
 
@@ -53,12 +57,13 @@ const leave = async page => {
   await Promise.all([page.waitForURL(url => url.pathname === '/sign-in'), page.evaluate(() => { window.Clerk.signOut({ redirectUrl: '/sign-in' }); })]);
   await signedOut(page);
 };
-const metamask = page => page.locator('.cl-socialButtonsIconButton__metamask, .cl-socialButtonsBlockButton__metamask').first().click();
+const pressWallet = (page, provider) => page.locator(`.cl-socialButtonsIconButton__${provider}, .cl-socialButtonsBlockButton__${provider}`).first().click();
+const metamask = page => pressWallet(page, 'metamask');
 
-test('the button of SignIn makes an account of a new wallet and signs in with it ever after', () => browse(async ({ page, context }) => {
+for (const provider of ['metamask', 'okx_wallet', 'coinbase_wallet']) test(`the button of SignIn makes an account of a new wallet and signs in with it ever after: ${provider}`, () => browse(async ({ page, context }) => {
   const wallet = await ethereumWallet(context);
   await page.goto(`${usher.url}/sign-in`);
-  await metamask(page);
+  await pressWallet(page, provider);
   await page.waitForURL(url => url.pathname === '/');
   await signedIn(page);
   const first = await user(page);
@@ -66,7 +71,7 @@ test('the button of SignIn makes an account of a new wallet and signs in with it
   assert.equal(wallet.signed.length, 1, 'unknown wallets are asked once, to sign up');
   assert.match(wallet.signed[0], new RegExp(`^${new URL(usher.url).host} wants you to sign in with your Ethereum account:\n0x[0-9a-fA-F]{40}\n\nCreate an account`));
   await leave(page);
-  await metamask(page);
+  await pressWallet(page, provider);
   await page.waitForURL(url => url.pathname === '/');
   await signedIn(page);
   assert.deepEqual(await user(page), first);
@@ -99,6 +104,48 @@ test('authenticateWithMetamask and a wallet that signs something else', () => br
   }, wallet.address);
   assert.equal(refused, 'form_incorrect_signature');
   assert.equal(await page.evaluate(() => window.Clerk.user ?? null), null);
+}));
+
+/** A page with a Solana wallet in it (the wallet standard's registration), whose key is this test's; its address. */
+async function solanaWallet(context) {
+  const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+  const key = Buffer.from(publicKey.export({ format: 'jwk' }).x, 'base64url');
+  await context.exposeFunction('solanaSign', message => [...sign(null, Buffer.from(message), privateKey)]);
+  await context.addInitScript(([address, bytes]) => {
+    const features = ['standard:connect', 'standard:disconnect', 'standard:events', 'solana:signMessage', 'solana:signTransaction'];
+    const chains = ['solana:mainnet'], account = { address, publicKey: new Uint8Array(bytes), chains, features };
+    const wallet = {
+      version: '1.0.0', name: 'Test Wallet', icon: 'data:image/svg+xml;base64,PHN2ZyB4bWxucz0iaHR0cDovL3d3dy53My5vcmcvMjAwMC9zdmciLz4=', chains, accounts: [],
+      features: {
+        'standard:connect': { version: '1.0.0', connect: async () => { wallet.accounts = [account]; return { accounts: [account] }; } },
+        'standard:disconnect': { version: '1.0.0', disconnect: async () => {} },
+        'standard:events': { version: '1.0.0', on: () => () => {} },
+        'solana:signMessage': { version: '1.0.0', signMessage: async ({ message }) => [{ signedMessage: message, signature: new Uint8Array(await window.solanaSign([...message])) }] },
+        'solana:signTransaction': { version: '1.0.0', supportedTransactionVersions: ['legacy', 0], signTransaction: async () => { throw new Error('nothing is sent'); } },
+      },
+    };
+    const register = api => api.register(wallet);
+    window.addEventListener('wallet-standard:app-ready', ({ detail }) => register(detail));
+    window.dispatchEvent(new CustomEvent('wallet-standard:register-wallet', { detail: register }));
+  }, [base58(key), [...key]]);
+  return base58(key);
+}
+
+test('SignIn offers the Solana wallet of the page, and signs up and in with it', () => browse(async ({ page, context }) => {
+  const address = await solanaWallet(context);
+  let first;
+  for (const _ of ['up', 'in']) {
+    await page.goto(`${usher.url}/sign-in`);
+    await signedOut(page);
+    await pressWallet(page, 'solana');
+    await page.getByText('Test Wallet').first().click();
+    await page.waitForURL(url => url.pathname === '/');
+    await signedIn(page);
+    const now = await user(page);
+    assert.equal(now.wallet, address);
+    assert.equal(now.id, first ??= now.id);
+    await leave(page);
+  }
 }));
 
 test('a Solana wallet signs up and in through a custom flow', () => browse(async ({ page, context }) => {
