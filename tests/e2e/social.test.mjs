@@ -1,11 +1,12 @@
 // Accounts elsewhere through the official components: the development provider, and one of the usual libraries.
 
 import assert from 'node:assert/strict';
+import { generateKeyPairSync, sign } from 'node:crypto';
 import http from 'node:http';
 import { after, before, test } from 'node:test';
 import { createClerkClient } from '@clerk/backend';
 import Provider from 'oidc-provider';
-import { arrive, browse, freePort, newEmailAddress, press, signedInAs, signOut, signUp, startUsher, stopAll } from './harness.mjs';
+import { arrive, browse, freePort, newEmailAddress, press, signedInAs, signOut, signOutByLibrary, signUp, startHtmlApp, startUsher, stopAll, waitForUser } from './harness.mjs';
 
 /** An OpenID provider by the book, in this process, in front of which there is always the same person, who says yes. */
 async function startProvider(callback, subject) {
@@ -145,5 +146,55 @@ test('a provider made with oidc-provider signs up and in', async () => {
   } finally {
     await federated.stop();
     await provider.stop();
+  }
+});
+
+test('google_one_tap: a custom flow signs up and in by an ID token, once each, and by no other key', async () => {
+  // Google's keys are this test's.
+  const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  const { privateKey: other } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  const keys = http.createServer((_, response) => response.setHeader('content-type', 'application/json').end(JSON.stringify({ keys: [{ ...publicKey.export({ format: 'jwk' }), kid: 'one', alg: 'RS256', use: 'sig' }] })));
+  await new Promise(done => keys.listen(0, '127.0.0.1', done));
+  const origin = `http://localhost:${keys.address().port}`;
+  const emailAddress = newEmailAddress('grace');
+  let serial = 0;
+  const token = key => {
+    const now = Math.floor(Date.now() / 1000), part = value => Buffer.from(JSON.stringify(value)).toString('base64url');
+    const said = `${part({ alg: 'RS256', kid: 'one', typ: 'JWT' })}.${part({ iss: origin, aud: 'one tap', sub: '110', email: emailAddress, email_verified: true, iat: now, exp: now + 300, jti: String(++serial) })}`;
+    return `${said}.${sign('sha256', Buffer.from(said), key).toString('base64url')}`;
+  };
+  const tapped = await startUsher({
+    config: `[outbound]\nallow = ["localhost:${keys.address().port}"]`,
+    settings: `[instances.settings.social.google]\nclient_id = "one tap"\nclient_secret = "open sesame"\nissuer = "${origin}"\njwks_url = "${origin}/"`,
+  });
+  const app = await startHtmlApp(tapped);
+  try {
+    await browse(async ({ page }) => {
+      await page.goto(app.url);
+      await page.waitForFunction(() => window.Clerk?.loaded);
+      const tap = given => page.evaluate(async one => {
+        try {
+          const attempt = await window.Clerk.authenticateWithGoogleOneTap({ token: one });
+          await window.Clerk.setActive({ session: attempt.createdSessionId });
+          return attempt.status;
+        } catch (error) {
+          return error.errors[0].code;
+        }
+      }, given);
+      assert.notEqual(await tap(token(other)), 'complete');
+      assert.equal(await page.evaluate(() => window.Clerk.user ?? null), null);
+      const first = token(privateKey);
+      assert.equal(await tap(first), 'complete');
+      await waitForUser(page, emailAddress);
+      const id = await page.evaluate(() => window.Clerk.user.id);
+      await signOutByLibrary(page);
+      assert.notEqual(await tap(first), 'complete', 'a token is used once');
+      assert.equal(await tap(token(privateKey)), 'complete');
+      await waitForUser(page, emailAddress);
+      assert.equal(await page.evaluate(() => window.Clerk.user.id), id);
+    });
+  } finally {
+    await stopAll(tapped, app);
+    keys.close();
   }
 });
