@@ -27,15 +27,19 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), String> {
     let mut data = Vec::new();
     for row in rows {
         let mut tx = db.read(row.id.as_str()).await.map_err(|e| e.to_string())?;
-        let months = ops::monthly_users(&mut tx, None)
+        let months = ops::months(&mut tx, None)
             .await
             .map_err(|e| e.to_string())?;
-        for (month, users) in months {
-            lines.push(format!("{month}  {users:>20}  {}", row.name));
+        for m in months {
+            lines.push(format!(
+                "{}  {:>20}  {:>28}  {}",
+                m.month, m.users, m.organizations, row.name
+            ));
             data.push(serde_json::json!({
                 "instance": row.name,
-                "month": month,
-                "monthly_active_users": users,
+                "month": m.month,
+                "monthly_active_users": m.users,
+                "monthly_active_organizations": m.organizations,
             }));
         }
     }
@@ -43,7 +47,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), String> {
         say(&serde_json::json!({ "object": "usage", "data": data }).to_string());
         return Ok(());
     }
-    say("month    monthly active users  instance");
+    say("month    monthly active users  monthly active organizations  instance");
     for line in lines {
         say(&line);
     }

@@ -36,6 +36,8 @@ pub struct UsageMonth {
     pub month: String,
     /// Users with activity in a session, each counted once; deleted ones too, impersonated ones not.
     pub monthly_active_users: i64,
+    /// Organizations of two members or more with activity of one of them, each counted once; deleted ones too.
+    pub monthly_active_organizations: i64,
 }
 
 async fn show(cx: &Cx, call: &Call) -> Result<Reply> {
@@ -46,14 +48,15 @@ async fn show(cx: &Cx, call: &Call) -> Result<Reply> {
         ),
         None => None,
     };
-    let months = ops::monthly_users(&mut cx.read().await?, only.as_deref()).await?;
+    let months = ops::months(&mut cx.read().await?, only.as_deref()).await?;
     Reply::json(&Usage {
         object: "usage",
         data: months
             .into_iter()
-            .map(|(month, monthly_active_users)| UsageMonth {
-                month,
-                monthly_active_users,
+            .map(|m| UsageMonth {
+                month: m.month,
+                monthly_active_users: m.users,
+                monthly_active_organizations: m.organizations,
             })
             .collect(),
     })

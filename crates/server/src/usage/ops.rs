@@ -1,7 +1,9 @@
 //! Counting who is active.
 use super::{month, store};
 use crate::sessions::model::SessionRow;
+use std::collections::HashMap;
 use usher_db::Tx;
+use usher_types::id::OrganizationId;
 use usher_types::{Result, Timestamp};
 
 /// Months that are listed at most.
@@ -21,15 +23,46 @@ pub fn is_due(session: &SessionRow, now: Timestamp) -> bool {
 /// The database's.
 pub async fn note(tx: &mut Tx, session: &SessionRow, now: Timestamp) -> Result<()> {
     if session.actor.is_none() {
-        store::count(tx, &month::of(now), "user", session.user_id.as_str(), now).await?;
+        let month = month::of(now);
+        let user = session.user_id.as_str();
+        if store::count(tx, &month, "user", user, now).await? {
+            store::count_organizations_of(tx, &month, user, now).await?;
+        }
     }
     Ok(())
 }
 
-/// The months in which users were active, newest first, with their number; only the one named, where one is.
+/// Counts an organization that got a member, where it is active by now.
 ///
 /// # Errors
 /// The database's.
-pub async fn monthly_users(tx: &mut Tx, only: Option<&str>) -> Result<Vec<(String, i64)>> {
-    Ok(store::months(tx, "user", only, MONTHS).await?)
+pub async fn joined(tx: &mut Tx, organization: &OrganizationId, now: Timestamp) -> Result<()> {
+    Ok(store::count_organization(tx, &month::of(now), organization, now).await?)
+}
+
+/// How many were active in a month.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Month {
+    /// `2026-11`, in UTC.
+    pub month: String,
+    /// Users.
+    pub users: i64,
+    /// Organizations; there is none without an active user.
+    pub organizations: i64,
+}
+
+/// The months in which users were active, newest first; only the one named, where one is.
+///
+/// # Errors
+/// The database's.
+pub async fn months(tx: &mut Tx, only: Option<&str>) -> Result<Vec<Month>> {
+    let users = store::months(tx, "user", only, MONTHS).await?;
+    let organizations = store::months(tx, "organization", only, MONTHS).await?;
+    let organizations: HashMap<String, i64> = organizations.into_iter().collect();
+    let with = |(month, users): (String, i64)| Month {
+        organizations: organizations.get(&month).copied().unwrap_or(0),
+        month,
+        users,
+    };
+    Ok(users.into_iter().map(with).collect())
 }

@@ -59,10 +59,43 @@ both! {
         ada.delete("/v1/me").await.ok();
         assert_eq!(active(&world, "2026-02").await, 1);
         let all = world.server().get("/v1/usage").await.ok();
-        assert_eq!(all["data"], json!([{ "month": "2026-02", "monthly_active_users": 1 }, { "month": "2026-01", "monthly_active_users": 1 }]));
+        assert_eq!(all["data"], json!([{ "month": "2026-02", "monthly_active_users": 1, "monthly_active_organizations": 0 }, { "month": "2026-01", "monthly_active_users": 1, "monthly_active_organizations": 0 }]));
         let (_, foreign, _) = world.other_instance("other").await;
         assert_eq!(foreign.get("/v1/usage").await.ok()["data"], json!([]));
         world.unchanged(world.server().get("/v1/usage?month=2026-13")).await.refused(422, "form_param_format_invalid month");
+    }
+
+    async fn p14_mao(world: World) {
+        world.settings(|s| { s.organizations.enabled = true; s.session_inactivity_secs = 0; }).await;
+        world.settings(|s| s.session_lifetime_secs = 365 * 24 * 3600).await;
+        let counted = async |month: &str| {
+            let answer = world.server().get(&format!("/v1/usage?month={month}")).await.ok();
+            answer["data"][0]["monthly_active_organizations"].as_i64().unwrap_or(0)
+        };
+        let server = world.server();
+        let (ada, user, session) = world.signed_in("ada@example.com").await;
+        let others = [world.user_without_password("bob@example.com").await, world.user_without_password("eve@example.com").await, world.user_without_password("idle@example.com").await];
+        let create = async |by: &str| server.post("/v1/organizations", json!({ "name": "Acme", "created_by": by })).await.ok()["id"].as_str().unwrap().to_owned();
+        let join = async |organization: &str, user: &str| server.post(&format!("/v1/organizations/{organization}/memberships"), json!({ "user_id": user, "role": "org:member" })).await.ok();
+        // One member alone is no active organization; a second one makes it one, for the first is active.
+        let (one, two, idle) = (create(&user.id).await, create(&user.id).await, create(&others[1].id).await);
+        assert_eq!(counted("2026-01").await, 0);
+        join(&one, &others[0].id).await;
+        assert_eq!(counted("2026-01").await, 1);
+        join(&one, &others[1].id).await;
+        join(&idle, &others[2].id).await;
+        assert_eq!(counted("2026-01").await, 1, "once, and none whose members were not there");
+        // A new month counts from its first activity, and what has one member does not.
+        world.advance_days(40);
+        assert_eq!(counted("2026-02").await, 0);
+        ada.mint(&session).await.ok();
+        assert_eq!((counted("2026-01").await, counted("2026-02").await), (1, 1));
+        server.delete(&format!("/v1/organizations/{one}")).await.ok();
+        assert_eq!(counted("2026-02").await, 1, "it was active");
+        join(&two, &others[0].id).await;
+        assert_eq!(counted("2026-02").await, 2);
+        let (_, foreign, _) = world.other_instance("other").await;
+        assert_eq!(foreign.get("/v1/usage").await.ok()["data"], json!([]));
     }
 
     async fn p14_concurrent(world: World) {

@@ -10,6 +10,7 @@ use crate::organizations::roles::{Permission, Role};
 use crate::organizations::search::{self, Members};
 use crate::organizations::store;
 use crate::sessions;
+use crate::usage;
 use crate::users;
 use crate::users::model::UserRow;
 use crate::users::ops::metadata::How;
@@ -79,6 +80,7 @@ pub async fn join(
     store::insert_membership(tx, &row).await?;
     store::recount(tx, &organization.id).await?;
     organization.members_count += 1;
+    usage::ops::joined(tx, &organization.id, cx.now).await?;
     audit::record(cx, tx, told("organization_membership.created", &row));
     Ok(row)
 }
