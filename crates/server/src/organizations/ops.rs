@@ -41,12 +41,7 @@ pub async fn open(
     by: By<'_>,
     need: Need,
 ) -> Result<OrganizationRow> {
-    enabled(cx)?;
-    let found = match OrganizationId::parse(id) {
-        Some(id) => store::find(tx, &id).await?,
-        None => None,
-    };
-    judge(tx, found, by, need).await
+    judge(cx, tx, id, Held::No, by, need).await
 }
 
 /// As [`open`], locked until the transaction ends: nobody else changes the organization or its members meanwhile.
@@ -60,20 +55,30 @@ pub async fn hold(
     by: By<'_>,
     need: Need,
 ) -> Result<OrganizationRow> {
-    enabled(cx)?;
-    let found = match OrganizationId::parse(id) {
-        Some(id) => store::find_locked(tx, &id).await?,
-        None => None,
-    };
-    judge(tx, found, by, need).await
+    judge(cx, tx, id, Held::Yes, by, need).await
+}
+
+/// Whether an organization is locked until the transaction ends.
+#[derive(Clone, Copy)]
+enum Held {
+    Yes,
+    No,
 }
 
 async fn judge(
+    cx: &Cx,
     tx: &mut Tx,
-    found: Option<OrganizationRow>,
+    id: &str,
+    held: Held,
     by: By<'_>,
     need: Need,
 ) -> Result<OrganizationRow> {
+    enabled(cx)?;
+    let found = match (OrganizationId::parse(id), held) {
+        (Some(id), Held::Yes) => store::find_locked(tx, &id).await?,
+        (Some(id), Held::No) => store::find(tx, &id).await?,
+        (None, _) => None,
+    };
     let membership = match (by, &found) {
         (By::User(user), Some(found)) => store::membership(tx, &found.id, user).await?,
         (By::User(_), None) | (By::Server, _) => None,

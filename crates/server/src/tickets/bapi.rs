@@ -20,7 +20,7 @@ const LONGEST: i64 = 315_360_000;
 
 const SIGN_IN_TOKEN: &[Field] = &[
     text("user_id", 80).required(),
-    text("org_id", 80).about("There are none yet."),
+    text("org_id", 80).about("Not taken yet: sessions begin in the user's own account."),
     int("expires_in_seconds", 1, LONGEST).about("30 days when left out."),
 ];
 const ACTOR_TOKEN: &[Field] = &[

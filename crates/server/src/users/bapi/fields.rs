@@ -90,7 +90,7 @@ pub(super) const UPDATE: &[Field] = &[
     text("primary_phone_number_id", 80).about("One of the user's verified numbers."),
     text("primary_web3_wallet_id", 80).about("One of the user's verified wallets."),
     text("username", NAME).about("Null or empty clears it."),
-    text("profile_image_id", 80).about("There are none yet."),
+    text("profile_image_id", 80).about("Not taken: pictures are set by `profile_image`."),
     secret("password", PASSWORD),
     secret("password_digest", DIGEST)
         .about("A digest made by another system, together with `password_hasher`."),
